@@ -12,6 +12,11 @@ _LONG_WORD: Final = 24  # a word that is longer, such as an ID, is cut rather th
 _LEAST_WORDS: Final = 8  # cells of a text in quotes that are worth showing
 
 
+def cells_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def cut_to(text: str, cells: int) -> str:
     """Return a text cut to a number of cells of a terminal.
 
@@ -55,7 +60,7 @@ def fit(text: str, first: int, rest: int, most: int = 3) -> list[str]:
     >>> fit("@alice:a.example: invite of @bob:b.example", 32, 30)
     ['@alice:a.example: invite of', '@bob:b.example']
     """
-    if cell_len(text) <= first:
+    if cells_of(text) <= first:
         return [text]
     who, quote, words = text.partition(' "')
     lines = fit_words(who, first, rest, most)

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len
-
 from ..explain.lanes import OpenLanes, Row
-from .fitted import cut_to, fit, fit_words
+from .fitted import cells_of, cut_to, fit, fit_words
 from .graph_words import RowText
 
 _LANES: Final = ("green", "blue", "magenta", "cyan", "yellow", "bright_blue")
@@ -146,7 +144,7 @@ class LaneText:
         """Yield the line of a row, and more of them if who did what does not fit into one."""
         head = [Part(f"{said.short} ", "yellow"), Part(f"{said.time} ", "dim")] if said.short else []
         left = self._left(lanes)
-        taken = sum(cell_len(part.text) for part in head)
+        taken = sum(cells_of(part.text) for part in head)
         if taken > left:  # a narrow terminal, or a long ID that a sender chose
             yield [*lanes, Part(self._plain_end(cut_to(f"{said.short} {said.time}", left)), "yellow")]
             lanes, head, left = below, [], self._left(below)
@@ -160,7 +158,7 @@ class LaneText:
 
     def _left(self, lanes: Sequence[Part]) -> int:
         """Return how many cells are left beside lanes."""
-        return max(_LEAST, self.width - sum(cell_len(part.text) for part in lanes))
+        return max(_LEAST, self.width - sum(len(part.text) for part in lanes))  # each is one cell wide
 
     def _wrapped(self, lanes: Sequence[Part], note: str) -> Iterator[Line]:
         """Yield lines with a note beside lanes, broken between words."""

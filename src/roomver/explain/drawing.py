@@ -305,8 +305,9 @@ class _Folding:
         return (mark is None or mark.judged_only) and self.order[number] != self.shown
 
     def _goes_on(self, number: int, following: int) -> bool:
-        one, other = (self.marks.get(self.order[row], PLAIN) for row in (number, following))
-        return one == other and self._is_straight(following)
+        one, other = self.marks.get(self.order[number]), self.marks.get(self.order[following])
+        # Mostly neither has a mark. To compare them costs more.
+        return (one is other or (one or PLAIN) == (other or PLAIN)) and self._is_straight(following)
 
     def _group(self, number: int) -> tuple[Sequence[int], Mark] | None:
         """Return what a row to which no edge leads has in common with others; None if it is not folded so.

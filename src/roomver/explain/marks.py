@@ -68,7 +68,7 @@ def find_marks(found: RoomCheck) -> dict[EventId, Mark]:
     for event_id in replayed.current_unknown:
         if event_id not in marks:
             marks[event_id] = Mark(unsure=True)
-    for event_id, event in replayed.events.items():
+    for event_id, event in replayed.events.items() if replayed.missing else ():
         missing = [one for one in event.prev_event_ids if one not in replayed.events]
         if missing:
             _add(marks, event_id, missing=tuple(dict.fromkeys(missing)))

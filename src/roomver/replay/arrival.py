@@ -38,7 +38,9 @@ def was_checked(replayed: "Replay", event_id: EventId) -> bool:
 
 def is_soft_failed(replayed: "Replay", event_id: EventId) -> bool:
     """Tell whether an event is known to be soft-failed."""
-    return _made_at_arrival(replayed, event_id).allowed is False
+    if event_id in replayed.soft_failed:
+        return True
+    return replayed._decisions is not None and _made_at_arrival(replayed, event_id).allowed is False
 
 
 def is_unknown_at_arrival(replayed: "Replay", event_id: EventId) -> bool:

@@ -272,7 +272,14 @@ class Replay:
 
         `current_check` says why. Events for which the check is not made are not among them.
         """
-        return [e for e in self.order if self.outcomes[e].accepted and is_unknown_at_arrival(self, e)]
+        open_ones = {*self.unchecked, *self._unchecked_for, *self.unplaced}
+        if not open_ones:
+            return []
+        return [
+            e
+            for e in self.order
+            if e in open_ones and self.outcomes[e].accepted and is_unknown_at_arrival(self, e)
+        ]
 
     def current_check(self, event_id: EventId) -> CurrentCheck:
         """Return the result of checking an event against the current state at its arrival.
