@@ -18,7 +18,7 @@ from command_line import run
 from all_rooms import dying
 from all_rooms.calls import VECTORS, by_room, checked, lines_of, setup, started, summary
 from roomver import __version__
-from roomver.cli.all_rooms import executors, worker
+from roomver.cli.all_rooms import executors, results, worker
 
 ROOM = VECTORS / "v11.jsonl"
 HEADER, *EVENTS = ROOM.read_text("utf-8").splitlines(keepends=True)
@@ -172,8 +172,8 @@ def test_without_a_file_an_interrupted_run_says_how_to_keep_results(folder: Path
 
 @pytest.mark.parametrize(
     "end",
-    [b"", b'{"room_id": "!a", "sour', bytes(100), b"\n\n", b"[1]\n", b"7"],
-    ids=["nothing", "half", "zeros", "blank", "other", "number"],
+    [b"", b'{"room_id": "!a", "sour', bytes(100) + b"\n{}\n\n[1]\n7"],
+    ids=["nothing", "half", "others"],
 )
 def test_a_half_written_end_is_dropped(
     end: bytes, folder: Path, finished: bytes, whole: dict[str, Any], tmp_path: Path
@@ -184,6 +184,20 @@ def test_a_half_written_end_is_dropped(
     assert summary(str(folder), "-o", str(out), "--resume")["rooms"] == ROOMS
     assert out.read_bytes().startswith(kept)
     assert by_room(lines_of(out)) == whole
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "kinds", "disagreements", "signatures", "seconds", "resets", "command"]
+)
+def test_a_line_that_somebody_has_edited_is_not_taken(name: str) -> None:
+    (answer,) = checked(str(ROOM))
+    assert results.is_answer(answer)
+    values: list[Any] = [None, "odd", [], {}, {"odd": "odd"}, 1.5]
+    for value in values:
+        # Counts by kind may be empty, and seconds are a number.
+        fits = (name, value) in (("kinds", {}), ("seconds", 1.5), ("seconds", None), ("command", "odd"))
+        assert results.is_answer(answer | {name: value}) == fits
+    assert not results.is_answer({one: value for one, value in answer.items() if one != name})
 
 
 def test_a_file_that_is_complete_stays_as_it_is(folder: Path, finished: bytes, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ class _Session:
         todo = [one for one in todo if not one.reason]
         if not todo or self._stop():
             return
-        workers = started(self._many.scheduler, min(self._many.jobs, len(todo)), self._stop)
+        workers = started(self._many.scheduler, self._many.jobs, self._stop)
         if workers is None:
             return
         most = None if self._many.memory is None else self._many.memory // _EVENT_MEMORY
