@@ -19,6 +19,7 @@ from all_rooms import dying
 from all_rooms.calls import VECTORS, by_room, checked, lines_of, setup, started, summary
 from roomver import __version__
 from roomver.cli.all_rooms import executors, results, worker
+from roomver.cli.all_rooms.stopping import stopping
 
 ROOM = VECTORS / "v11.jsonl"
 HEADER, *EVENTS = ROOM.read_text("utf-8").splitlines(keepends=True)
@@ -105,6 +106,24 @@ def test_workers_that_cannot_start_end_the_run(folder: Path, monkeypatch: pytest
     result = run("check", "--rooms", str(folder))
     assert result.exit_code == 2
     assert "roomver: no worker process can be started" in result.stderr
+
+
+def test_workers_with_another_version_end_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "__version__", "0.0.1")
+    result = run("check", "--rooms", str(folder))
+    assert result.exit_code == 2
+    assert f"the workers have roomver {__version__}, not 0.0.1: install the same" in result.stderr
+
+
+def test_a_second_signal_has_its_usual_effect() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stopping() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert (stop(), stop.code) == (True, 130)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_workers_end_when_the_main_process_is_killed(folder: Path, tmp_path: Path) -> None:
