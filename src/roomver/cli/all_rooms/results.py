@@ -7,6 +7,7 @@ last, which is dropped when the run goes on.
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -134,21 +135,39 @@ def resumed(path: str, header: JsonObject, take: Callable[[Answer], None]) -> Re
             lines = _lines(old)
             first = next(lines, None)
             check_header(name, first, header)
-            new = Path(f"{path}.new")
-            with new.open("wb") as out:
-                out.write(f"{ascii_json(header)}\n".encode())
-                for answer in lines:
-                    if answer is not None and is_answer(answer) and answer["status"] not in AGAIN:
-                        take(answer)
-                        out.write(f"{ascii_json(answer)}\n".encode())
-                out.flush()
-                os.fsync(out.fileno())
-            stream = _opened(str(new), os.O_WRONLY)
-            _lock(stream, name)
-            new.replace(path)
+            stream = _rewritten(path, old, lines, header, take)
     except (OSError, ValueError) as error:
         raise _unwritable(name, error) from None
     return Results(path, stream)
+
+
+def _rewritten(
+    path: str,
+    old: BinaryIO,
+    lines: Iterator[JsonObject | None],
+    header: JsonObject,
+    take: Callable[[Answer], None],
+) -> BinaryIO:
+    """Put a file with the header and the answers that stay in the place of an old one; return it, open."""
+    target = Path(path).resolve()  # a link stays a link
+    new = target.with_name(f"{target.name}.new")
+    try:
+        with new.open("wb") as out:
+            out.write(f"{ascii_json(header)}\n".encode())
+            for answer in lines:
+                if answer is not None and is_answer(answer) and answer["status"] not in AGAIN:
+                    take(answer)
+                    out.write(f"{ascii_json(answer)}\n".encode())
+            out.flush()
+            os.fsync(out.fileno())
+        new.chmod(stat.S_IMODE(os.fstat(old.fileno()).st_mode))
+        stream = _opened(str(new), os.O_WRONLY)
+        _lock(stream, display_name(path))
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    return stream
 
 
 def _lines(stream: BinaryIO) -> Iterator[JsonObject | None]:
