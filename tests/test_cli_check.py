@@ -412,7 +412,7 @@ def test_json_is_whole_when_the_replay_raises(write: Write, monkeypatch: pytest.
     def raising(*_: Any, **__: Any) -> None:
         raise MissingEvents(["$a"])
 
-    monkeypatch.setattr("roomver.cli.check.check_room", raising)
+    monkeypatch.setattr("roomver.cli.one_room.check_room", raising)
     result = run("check", "--json", write("room.jsonl", [header()]))
     assert result.exit_code == 3
     (file,) = json.loads(result.stdout)["files"]

@@ -112,7 +112,7 @@ def test_check_of_a_room_whose_replay_lacks_events_is_undecided(
     def raising(*_: Any, **__: Any) -> None:
         raise MissingEvents(["$a"])
 
-    for module in ("check", "loading"):
+    for module in ("one_room", "loading"):
         monkeypatch.setattr(f"roomver.cli.{module}.check_room", raising)
     file = write("room.jsonl", [header(), *entries(public_room())])
     result = run("check", "--json", file)
