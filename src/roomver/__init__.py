@@ -43,6 +43,7 @@ in these modules:
 - `roomver.kept`: their places and checks, by event ID.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.
+- `roomver.room_result`: what one room comes to, as a few numbers.
 - `roomver.redacted`: the redactions that name an event, and whether they apply.
 - `roomver.recording`: a room as a recording, in the project's format.
 - `roomver.anonymous`: a room without the people and servers in it.

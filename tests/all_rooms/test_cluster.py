@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,11 +15,21 @@ import pytest
 from command_line import run
 
 from all_rooms import dying
-from all_rooms.calls import VECTORS, by_room, checked, lines_of, summary
+from all_rooms.calls import VECTORS, by_room, checked, lines_of, started, summary
 from roomver.cli.all_rooms import executors
 
 distributed = pytest.importorskip("distributed", reason="Dask, the extra `cluster`, is not installed")
 dask_config = import_module("dask.config")
+
+SCHEDULER = """
+import distributed, time
+if __name__ == "__main__":
+    # Its workers are threads of this process, so that they end with it.
+    cluster = distributed.LocalCluster(1, threads_per_worker=1, processes=False, protocol="tcp://",
+                                       dashboard_address="127.0.0.1:0")
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +84,28 @@ def test_a_room_that_kills_its_workers_costs_that_room(
     assert bad["source"] == str(VECTORS / "v7.jsonl")
     assert bad["reason"] == "the workers that checked it died, one after another, and Dask gave it up"
     assert len(lines_of(out)) == 12
+
+
+def test_a_scheduler_that_dies_ends_the_run_and_keeps_what_is_done(tmp_path: Path) -> None:
+    scheduler = subprocess.Popen(
+        [sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert scheduler.stdout is not None
+    address = scheduler.stdout.readline().strip()
+    out = tmp_path / "out.jsonl"
+    process = started(str(VECTORS), "--scheduler", address, "-o", str(out))
+    try:
+        while process.poll() is None and (not out.exists() or out.read_bytes().count(b"\n") < 3):
+            sleep(0.05)
+    finally:
+        scheduler.kill()
+        scheduler.communicate()
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 2, stderr
+    number = len(lines_of(out))
+    assert 2 <= number < 12
+    told = f"{number} of 12 rooms are in {out}; the same call with --resume goes on"
+    assert stderr.endswith(f"roomver: the connection to the scheduler is lost; {told}\n")
 
 
 def test_a_scheduler_that_does_not_answer_is_said() -> None:

@@ -18,7 +18,8 @@ from command_line import run
 from all_rooms import dying
 from all_rooms.calls import VECTORS, by_room, checked, lines_of, setup, started, summary
 from roomver import __version__
-from roomver.cli.all_rooms import executors, worker
+from roomver.cli.all_rooms import executors, results, worker
+from roomver.cli.all_rooms.stopping import stopping
 
 ROOM = VECTORS / "v11.jsonl"
 HEADER, *EVENTS = ROOM.read_text("utf-8").splitlines(keepends=True)
@@ -107,6 +108,24 @@ def test_workers_that_cannot_start_end_the_run(folder: Path, monkeypatch: pytest
     assert "roomver: no worker process can be started" in result.stderr
 
 
+def test_workers_with_another_version_end_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "__version__", "0.0.1")
+    result = run("check", "--rooms", str(folder))
+    assert result.exit_code == 2
+    assert f"the workers have roomver {__version__}, not 0.0.1: install the same" in result.stderr
+
+
+def test_a_second_signal_has_its_usual_effect() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stopping() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert (stop(), stop.code) == (True, 130)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_workers_end_when_the_main_process_is_killed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     process = started(str(folder), "--jobs", "2", "-o", str(out))
@@ -162,9 +181,9 @@ def test_without_a_file_an_interrupted_run_says_how_to_keep_results(folder: Path
     sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=PATIENCE)
-    if process.returncode == 130 and "rooms; " in stderr:  # it may have been faster, or not begun
-        assert stderr.startswith("roomver: interrupted after ")
-        assert stderr.endswith(" of 12 rooms; with --output FILE, --resume could go on\n")
+    if process.returncode == 130 and stderr:  # it may have been faster, or not begun
+        assert stderr.startswith("roomver: interrupted: ")
+        assert stderr.endswith(" of 12 rooms are done; with --output FILE, --resume could go on\n")
 
 
 # A file of results that is not whole
@@ -172,8 +191,8 @@ def test_without_a_file_an_interrupted_run_says_how_to_keep_results(folder: Path
 
 @pytest.mark.parametrize(
     "end",
-    [b"", b'{"room_id": "!a", "sour', bytes(100), b"\n\n", b"[1]\n", b"7"],
-    ids=["nothing", "half", "zeros", "blank", "other", "number"],
+    [b"", b'{"room_id": "!a", "sour', bytes(100) + b"\n{}\n\n[1]\n7"],
+    ids=["nothing", "half", "others"],
 )
 def test_a_half_written_end_is_dropped(
     end: bytes, folder: Path, finished: bytes, whole: dict[str, Any], tmp_path: Path
@@ -184,6 +203,20 @@ def test_a_half_written_end_is_dropped(
     assert summary(str(folder), "-o", str(out), "--resume")["rooms"] == ROOMS
     assert out.read_bytes().startswith(kept)
     assert by_room(lines_of(out)) == whole
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "kinds", "disagreements", "signatures", "seconds", "resets", "command"]
+)
+def test_a_line_that_somebody_has_edited_is_not_taken(name: str) -> None:
+    (answer,) = checked(str(ROOM))
+    assert results.is_answer(answer)
+    values: list[Any] = [None, "odd", [], {}, {"odd": "odd"}, 1.5]
+    for value in values:
+        # Counts by kind may be empty, and seconds are a number.
+        fits = (name, value) in (("kinds", {}), ("seconds", 1.5), ("seconds", None), ("command", "odd"))
+        assert results.is_answer(answer | {name: value}) == fits
+    assert not results.is_answer({one: value for one, value in answer.items() if one != name})
 
 
 def test_a_file_that_is_complete_stays_as_it_is(folder: Path, finished: bytes, tmp_path: Path) -> None:
@@ -287,6 +320,36 @@ def test_a_full_disk_ends_the_run_and_keeps_whole_lines(
     assert f"{number} rooms are in it; --resume goes on" in done.stderr
     summary(str(folder), "-o", str(out), "--resume")
     assert by_room(lines_of(out)) == whole
+
+
+def test_a_full_disk_when_a_run_goes_on_changes_nothing(
+    folder: Path, finished: bytes, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    before = finished + b'{"half'
+    out.write_bytes(before)
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000));"
+    limited += "from roomver.__main__ import main; main()"
+    call = [sys.executable, "-c", limited, "check", "--rooms", str(folder), "-o", str(out), "--resume"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 2, done
+    assert f"roomver: {out}: it cannot be written: {os.strerror(errno.EFBIG)}" in done.stderr
+    assert out.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and permissions are those of POSIX")
+def test_a_link_to_the_results_and_their_permissions_stay(
+    folder: Path, finished: bytes, tmp_path: Path
+) -> None:
+    out, link = tmp_path / "out.jsonl", tmp_path / "link.jsonl"
+    out.write_bytes(finished + b'{"half')
+    out.chmod(0o600)
+    link.symlink_to(out)
+    summary(str(folder), "-o", str(link), "--resume")
+    assert link.is_symlink()
+    assert out.read_bytes() == finished
+    assert out.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

@@ -1,8 +1,10 @@
 """Which rooms `roomver check --rooms` finds, in which order, and what it prints."""
 
+import io
 import json
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, 
 from roomver.cli.all_rooms import options
 from roomver.cli.all_rooms.find import find_rooms
 from roomver.cli.all_rooms.totals import STATUS, Totals
+from roomver.cli.all_rooms.words import rooms_progress
 from roomver.cli.all_rooms.worker import Order, Several, check_order
 
 
@@ -269,3 +272,38 @@ def test_a_message_of_a_hostile_room_is_one_printable_line(write: Write) -> None
     assert result.exit_code == 2
     assert "\x1b" not in result.output
     assert "odd\\u001b[2J\\u000a.jsonl" in result.stdout or "$'" in result.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_shows_rooms_events_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with rooms_progress(3, 1_000) as step:
+        step(500, 0)
+        step(0, 2)  # a file had several rooms
+        step(250, 0)
+    text = shown.getvalue()
+    assert "2/5 rooms" in text
+    assert "750 events" in text
+    assert "75%" in text
+
+
+def test_nothing_is_shown_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with rooms_progress(3, 1_000) as step:
+        step(500, 0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_signatures_that_nobody_could_check_are_said(database: str) -> None:
+    result = run("check", "--rooms", database, "--json")
+    found = json.loads(result.stdout)
+    known = checked(database)
+    unknown = [one["signatures"]["key_unknown"] for one in known]
+    assert found["signatures_unchecked"] == {"rooms": sum(map(bool, unknown)), "events": sum(unknown)}
+    assert sum(unknown)

@@ -29,6 +29,7 @@ from .version_options import room_version_option
     epilog=example(
         "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
         "roomver check homeserver.db --room '!roomid'\n"
+        "roomver check --rooms homeserver.db -o results.jsonl --resume\n"
         "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
     ),
 )
@@ -104,6 +105,10 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     event is undecided if auth events or the state before it are missing, or if that state is known in part
     and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
     against the current state is unknown is listed too.
+
+    With --rooms, all rooms of each FILE are checked, in parallel: of a database, of a file, of the files in
+    a folder. Each is checked in the same way, and a summary follows. A room that breaks its process costs
+    that room. --output writes a result for each room as it comes, and --resume goes on after an interruption.
 
     The last lines are a verdict about each room, with the call of `roomver explain` for an event.
 

@@ -23,7 +23,7 @@ from .find import Found, find_rooms
 from .options import LOCAL, Asked, ManyRooms
 from .parquet import check_parquet, is_parquet, lines_again, lines_of, write_parquet
 from .results import FORMAT, ResultsFull, begun, resumed
-from .run import Run
+from .run import Run, WorkersGone
 from .stopping import Stop, stopping
 from .totals import Totals
 from .words import Step, print_totals, rooms_progress
@@ -135,6 +135,9 @@ class _Session:
             rooms = counted(self._totals.rooms, "room is", "rooms are")
             reason = f"{error.reason}. {rooms} in it; --resume goes on when it can be written again"
             raise InputError(error.name, reason) from None
+        except WorkersGone as error:
+            told = self._kept_text(f"{self._totals.rooms:,} of {len(found):,}")
+            raise WorkersGone(f"{error}; {told}") from None
         finally:
             self._out.close()
         return self._end(len(found))
@@ -188,7 +191,7 @@ class _Session:
         todo = [one for one in todo if not one.reason]
         if not todo or self._stop():
             return
-        workers = started(self._many.scheduler, min(self._many.jobs, len(todo)), self._stop)
+        workers = started(self._many.scheduler, self._many.jobs, self._stop)
         if workers is None:
             return
         most = None if self._many.memory is None else self._many.memory // _EVENT_MEMORY
@@ -249,10 +252,13 @@ class _Session:
         return code
 
     def _tell_of_stop(self, rooms: int) -> None:
-        done, output = f"{self._totals.rooms:,} of {rooms:,}", self._many.output
+        told = self._kept_text(f"{self._totals.rooms:,} of {rooms:,}")
+        click.echo(printable(f"roomver: interrupted: {told}"), err=True)
+
+    def _kept_text(self, done: str) -> str:
+        """Say where the results of the rooms are that are done, and how to go on."""
+        output = self._many.output
         if output is None or output == "-":
-            told = f"interrupted after {done} rooms; with --output FILE, --resume could go on"
-        else:
-            file = display_name(lines_of(output) if is_parquet(output) else output)
-            told = f"interrupted: {done} rooms are in {file}; the same call with --resume goes on"
-        click.echo(printable(f"roomver: {told}"), err=True)
+            return f"{done} rooms are done; with --output FILE, --resume could go on"
+        file = display_name(lines_of(output) if is_parquet(output) else output)
+        return f"{done} rooms are in {file}; the same call with --resume goes on"

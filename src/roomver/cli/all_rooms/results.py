@@ -7,21 +7,28 @@ last, which is dropped when the run goes on.
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from types import NoneType
 from typing import Any, BinaryIO, Final, cast
 
 from ...readers import InputError
 from ...types import JsonObject
 from ..common import display_name
 from ..escaped import ascii_json
-from .worker import Answer
+from .totals import STATUS
+from .worker import Answer, Order, blank
 
 FORMAT: Final = "roomver-rooms/1"
 AGAIN: Final = ("unreadable", "crashed")
 """The rooms that are tried again when a run goes on."""
+
+# What an answer has. None stands for values that may be missing.
+_FIELDS: Final[dict[str, Any]] = {**blank(Order(b"", ("",), None, 0), ""), "kinds": {}}
+_COUNTS: Final = ("signatures", "disagreements", "kinds")
 
 _SYNC_SECONDS: Final = 5.0
 _LONGEST_LINE: Final = 2**20  # bytes; ours have a few hundred
@@ -128,21 +135,39 @@ def resumed(path: str, header: JsonObject, take: Callable[[Answer], None]) -> Re
             lines = _lines(old)
             first = next(lines, None)
             check_header(name, first, header)
-            new = Path(f"{path}.new")
-            with new.open("wb") as out:
-                out.write(f"{ascii_json(header)}\n".encode())
-                for answer in lines:
-                    if answer is not None and answer.get("status") not in AGAIN:
-                        take(answer)
-                        out.write(f"{ascii_json(answer)}\n".encode())
-                out.flush()
-                os.fsync(out.fileno())
-            stream = _opened(str(new), os.O_WRONLY)
-            _lock(stream, name)
-            new.replace(path)
+            stream = _rewritten(path, old, lines, header, take)
     except (OSError, ValueError) as error:
         raise _unwritable(name, error) from None
     return Results(path, stream)
+
+
+def _rewritten(
+    path: str,
+    old: BinaryIO,
+    lines: Iterator[JsonObject | None],
+    header: JsonObject,
+    take: Callable[[Answer], None],
+) -> BinaryIO:
+    """Put a file with the header and the answers that stay in the place of an old one; return it, open."""
+    target = Path(path).resolve()  # a link stays a link
+    new = target.with_name(f"{target.name}.new")
+    try:
+        with new.open("wb") as out:
+            out.write(f"{ascii_json(header)}\n".encode())
+            for answer in lines:
+                if answer is not None and is_answer(answer) and answer["status"] not in AGAIN:
+                    take(answer)
+                    out.write(f"{ascii_json(answer)}\n".encode())
+            out.flush()
+            os.fsync(out.fileno())
+        new.chmod(stat.S_IMODE(os.fstat(old.fileno()).st_mode))
+        stream = _opened(str(new), os.O_WRONLY)
+        _lock(stream, display_name(path))
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    return stream
 
 
 def _lines(stream: BinaryIO) -> Iterator[JsonObject | None]:
@@ -155,6 +180,22 @@ def _lines(stream: BinaryIO) -> Iterator[JsonObject | None]:
                 with suppress(ValueError, RecursionError):
                     value = json.loads(line)
             yield value if type(value) is dict else None
+
+
+def is_answer(value: JsonObject) -> bool:
+    """Tell whether a line is an answer, as far as it is read again: somebody may have edited the file."""
+    if value.keys() != _FIELDS.keys() or value["status"] not in STATUS:
+        return False
+    for name, like in _FIELDS.items():
+        if name in _COUNTS and type(value[name]) is dict:
+            counts = cast("dict[str, object]", value[name])
+            same = name == "kinds" or counts.keys() == like.keys()
+            if not same or any(type(one) is not int for one in counts.values()):
+                return False
+        elif type(like) in (int, str, bool, list, dict) and type(value[name]) is not type(like):
+            return False
+    seconds, events = value["seconds"], value["events"]
+    return type(seconds) in (int, float, NoneType) and type(events) in (int, NoneType)
 
 
 def check_header(name: str, found: Mapping[str, Any] | None, header: JsonObject) -> None:

@@ -169,7 +169,7 @@ class Run:
         except BrokenExecutor:
             raise
         except CancelledError:
-            raise WorkersGone("the connection to the scheduler is lost, with all that it had to do") from None
+            raise WorkersGone("the connection to the scheduler is lost") from None
         except Exception as error:
             reason = self._workers.given_up(error) or f"{type(error).__name__}: {error}"
             return failure("crashed", hide_in(reason, order.files))

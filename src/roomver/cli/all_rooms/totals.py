@@ -52,6 +52,7 @@ class Totals:
         self.rooms_by_kind: Counter[str] = Counter()
         self.resets: Counter[str] = Counter()
         self.disagreements: Counter[str] = Counter()
+        self.unchecked: Counter[str] = Counter()
         self.codes: set[int] = set()
         self.lists: dict[str, _Most] = {
             name: _Most(most) for name in ("not_read", "findings", "disagreements", "resets", "slowest")
@@ -70,6 +71,8 @@ class Totals:
         differ = one["disagreements"]
         if any(differ.values()):
             self.disagreements.update({"rooms": 1, **differ})
+        if unknown := one["signatures"]["key_unknown"]:
+            self.unchecked.update(rooms=1, events=unknown)
         unread = one["status"] in ("unreadable", "crashed")
         if not unread:
             self.events += one["events"] or 0
@@ -97,6 +100,7 @@ class Totals:
             "code": self.code,
             "status": {name: self.status[name] for name in STATUS},
             "kinds": kinds,
+            "signatures_unchecked": {name: self.unchecked[name] for name in ("rooms", "events")},
             "resets": {name: self.resets[name] for name in ("rooms", "resets")},
             "disagreements": {
                 name: self.disagreements[name] for name in ("rooms", "events", "state", "extremities")

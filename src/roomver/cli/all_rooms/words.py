@@ -55,6 +55,12 @@ def print_totals(totals: Totals, *, title: str) -> None:
     out.print(printable(f"{title}{rooms}, {counted(totals.events, 'event', 'events')}"), style="bold")
     out.print()
     print_table(_status_table(totals))
+    if totals.unchecked:
+        events = counted(totals.unchecked["events"], "event", "events")
+        rooms = counted(totals.unchecked["rooms"], "room", "rooms")
+        told = f"the signatures of {events} in {rooms} could not be checked: keys are missing"
+        out.print()
+        click.echo(wrapped(told, out.width))
     if totals.kinds:
         out.print()
         print_table(_kinds_table(totals))
