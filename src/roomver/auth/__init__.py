@@ -11,10 +11,11 @@ page of each other room version.
 from collections.abc import Container, Mapping
 
 from ..event import Event
+from ..power import CREATE
 from ..rules import Verdict
 from ..types import EventId, StateKey, StateMap
 from .auth_events import check_auth_events, check_room_id, cited_events, state_of
-from .context import Context, create_of
+from .context import Context
 from .create import check_create
 from .deciding import Checker, decide, without_create
 from .redaction import RedactionDecision, redaction_applies
@@ -160,7 +161,7 @@ def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
     # 1. If type is m.room.create: …
     if event.type == "m.room.create":
         return check_create(event)
-    create = create_of(state)
+    create = state.get(CREATE)
     if create is None:
         return without_create(event.room_version)
     return decide(Context(event, state, create))
