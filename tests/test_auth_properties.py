@@ -27,8 +27,9 @@ from roomver import (
     parse_event,
     select_auth_types,
 )
-from roomver.auth import redaction_applies
+from roomver.auth import Checker, redaction_applies
 from roomver.rules import Decision
+from roomver.selection import SHARED_KEYS, list_auth_types, selects_only_sender
 
 CREATE = ("m.room.create", "")
 
@@ -223,6 +224,61 @@ def test_the_verdict_and_its_rule_are_those_of_the_specification_whatever_is_dra
     assert judged(case, by_state=False) == truly_judged(case, by_state=False)
     if case.of_this_room:
         assert judged(case, by_state=True) == truly_judged(case, by_state=True)
+
+
+# Compared with the ways that state resolution takes
+
+
+def checked_in_turn(rng: Random, case: Case, turns: int) -> None:
+    """Check events of a room against a state that changes, by the rules and by a `Checker` that is kept."""
+    state: State = {}
+    checker = Checker(state)
+    events = [case.event, *case.events.values(), *case.state.values()]
+    entries = [(key, event) for key, event in case.state.items()]
+    entries += [((e.type, e.state_key), e) for e in events if e.state_key is not None]
+    state.update(entry for entry in entries if rng.randrange(4))
+    for _ in range(turns):
+        key, event = rng.choice(entries)
+        if rng.randrange(3):
+            state[key] = event
+        else:
+            state.pop(key, None)
+        one = rng.choice(events)
+        try:
+            expected: Any = check_against_state(one, state).allowed
+        except RoomverError as error:
+            expected = repr(error)
+        try:
+            answer: Any = checker.allows(one)
+        except RoomverError as error:
+            answer = repr(error)
+        assert answer == expected
+
+
+@pytest.mark.parametrize("version", [*VERSIONS, *UNSTABLE_VERSIONS])
+def test_a_checker_allows_what_the_rules_allow_while_its_state_changes(version: str) -> None:
+    for number in range(60):
+        rng = Random(f"checker/{version}/{number}")
+        checked_in_turn(rng, random_case(rng, version), 20)
+
+
+@hostile
+@given(seeds)
+def test_a_checker_allows_what_the_rules_allow_with_any_json_as_content(seed: int) -> None:
+    rng = Random(seed)
+    checked_in_turn(rng, hostile_case(rng), 20)
+
+
+@hostile
+@given(seeds)
+def test_an_event_that_selects_only_its_sender_selects_no_other_key(seed: int) -> None:
+    rng = Random(seed)
+    case = hostile_case(rng) if rng.randrange(2) else random_case(rng, rng.choice(VERSIONS))
+    for event in (case.event, *case.events.values()):
+        selected = select_auth_types(event)
+        assert set(list_auth_types(event)) == selected
+        if selects_only_sender(event):
+            assert selected <= {*SHARED_KEYS, ("m.room.member", event.sender)}
 
 
 # What is read, and what is not changed

@@ -67,12 +67,12 @@ def test_a_change_that_matters_is_caught_and_one_that_does_not_is_not() -> None:
     text = (PACKAGE / "selection.py").read_text(encoding="utf-8")
     cases = [case for case in load_suite() if case.operation == "auth_types"]
     by_name = {mutant.name: mutant for mutant in mutants("selection.py", text)}
-    caught = by_name["selection.py select_auth_types: membership == 'invite' -> False"]
+    caught = by_name["selection.py list_auth_types: membership == 'invite' -> False"]
     by = caught_by("selection.py", caught.tree, cases)
     assert by in {case.name for case in cases}
     assert caught_by("selection.py", caught.tree, []) is None
     # A change that makes the process die is caught too.
-    broken = by_name["selection.py select_auth_types: return frozenset(keys) -> return (2)"]
+    broken = by_name["selection.py list_auth_types: return keys -> return (2)"]
     assert caught_by("selection.py", broken.tree, cases) is not None
 
 

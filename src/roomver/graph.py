@@ -49,18 +49,7 @@ class Dag:
     Cost: `add` takes amortised constant time per edge. A node with four edges takes about 130 bytes.
     """
 
-    __slots__ = (
-        "_child",
-        "_first",
-        "_index",
-        "_leaves",
-        "_next",
-        "_offsets",
-        "_parents",
-        "keys",
-        "lock",
-        "walks",
-    )
+    __slots__ = ("_child", "_first", "_index", "_leaves", "_next", "_offsets", "_parents", "keys", "lock")
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -302,17 +291,23 @@ class _Descendants:
 
     def __call__(self, node: int) -> bool:
         # A difference asks about each node once, and about children before their parents. So the answer for a
-        # node that it asks about is never kept from before.
+        # node that it asks about is never kept from before, and often all children are in `no`.
         yes, no, is_shared = self._yes, self._no, self._is_shared
         if is_shared(node):
             yes.add(node)
             return True
         dag = self._dag
         first, following, child = dag._first, dag._next, dag._child
+        edge = first[node]
+        while edge and child[edge] in no:
+            edge = following[edge]
+        if not edge:
+            no.add(node)
+            return False
         # Invariant: no node on the path is shared, and the children that the path has left again are in `no`.
         # A node cannot be met again while it is on the path, because there are no cycles.
         path = [node]
-        edges = [first[node]]
+        edges = [edge]
         patience = self._patience if self._shared is not None else len(dag)
         while path:
             edge = edges[-1]

@@ -9,7 +9,7 @@ which all keys must be sorted first. A `SortedList` of the package sortedcontain
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heappushpop
 from typing import TypeVar
 
 from .errors import CyclicGraph, MissingEvents
@@ -120,23 +120,40 @@ def lexicographic_topological_sort(
     children: list[list[int]] = [[] for _ in names]
     waiting = []
     for place, key in enumerate(names):
-        above = {place_of[parent] for parent in parents_of(key) if parent in place_of}
-        waiting.append(len(above))
-        for parent_place in above:
-            children[parent_place].append(place)
-    heap: list[tuple[object, int]] = [
-        (sort_key(names[place]), place) for place, count in enumerate(waiting) if not count
-    ]
+        count = 0
+        # A parent that is named twice is waited for twice, and counted down twice.
+        for parent in parents_of(key):
+            above = place_of.get(parent)
+            if above is not None:
+                children[above].append(place)
+                count += 1
+        waiting.append(count)
+    ready = [place for place, count in enumerate(waiting) if not count]
+    # Invariant: `heap` has the keys that could come next, except `following`, if that is not -1. A key that
+    # could come next alone needs no sort key: in a chain, none is made.
+    heap: list[tuple[object, int]] = [(sort_key(names[place]), place) for place in ready[1:]]
     heapify(heap)
+    following = ready[0] if ready else -1
     result = []
-    while heap:
-        place = heappop(heap)[1]
+    while True:
+        if following < 0:
+            if not heap:
+                break
+            place = heappop(heap)[1]
+        elif heap:
+            place = heappushpop(heap, (sort_key(names[following]), following))[1]
+        else:
+            place = following
         result.append(names[place])
+        following = -1
         for child in children[place]:
-            waiting[child] -= 1
-            if not waiting[child]:
-                heappush(heap, (sort_key(names[child]), child))
+            left = waiting[child] = waiting[child] - 1
+            if not left:
+                if following < 0:
+                    following = child
+                else:
+                    heappush(heap, (sort_key(names[child]), child))
     if len(result) < len(names):
-        left = {key: [p for p in parents_of(key) if p in place_of] for key in names}
-        in_order(left)  # raises, naming the cycle
+        stuck = {key: [p for p in parents_of(key) if p in place_of] for key in names}
+        in_order(stuck)  # raises, naming the cycle
     return result

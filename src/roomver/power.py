@@ -80,16 +80,18 @@ class PowerLevels:
         event_id: the ID of the event.
         named: the named levels that the event sets.
         users, events, notifications: the entries that are levels.
+        highest: the highest level in `named`, `events` and `notifications`; minus infinity without any.
         unreadable: the paths in ``content`` to values that are not levels, in the order of the event.
     """
 
-    __slots__ = ("event_id", "events", "named", "notifications", "unreadable", "users")
+    __slots__ = ("event_id", "events", "highest", "named", "notifications", "unreadable", "users")
 
     event_id: EventId
     named: dict[str, int]
     users: dict[str, int]
     events: dict[str, int]
     notifications: dict[str, int]
+    highest: Level
     unreadable: list[tuple[str, ...]]
 
     def __init__(self, event: Event) -> None:
@@ -110,6 +112,8 @@ class PowerLevels:
         # A version whose rules do not check notifications must not reject them either.
         checked = version.notification_levels_checked
         self.notifications = self._entries("notifications", content, version) if checked else {}
+        levels = (*self.named.values(), *self.events.values(), *self.notifications.values())
+        self.highest = max(levels, default=-inf)
 
     def _entries(self, name: str, content: JsonObject, version: RoomVersion) -> dict[str, int]:
         entries = content.get(name)

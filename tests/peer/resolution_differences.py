@@ -120,7 +120,7 @@ DIFFERENCES: Final = [
     Difference(
         "D24",
         "m.federate false also closes the room to the target's server",
-        _vanishes("roomver.auth.check_federation", _closed_to_targets),
+        _vanishes("roomver.auth.deciding.check_federation", _closed_to_targets),
     ),
     Difference(
         "D34",

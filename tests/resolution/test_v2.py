@@ -5,6 +5,7 @@ Each room tells two readings of the specification apart.
 
 from typing import Any
 
+import builder
 import pytest
 from builder import allows, refuses
 from random_forks import hostile_event
@@ -280,3 +281,27 @@ def test_power_levels_with_another_state_key_are_neither_a_power_event_nor_on_th
     mainline, order = ([], ["PF", "T2", "T1"]) if version == "12" else (["P1"], ["T2", "PF", "T1"])
     assert room.named(resolution.steps.mainline) == mainline
     assert room.named(resolution.steps.mainline_order) == order
+
+
+@pytest.mark.parametrize("version", builder.versions_from(8))
+def test_a_check_reads_the_authoriser_of_a_restricted_join_that_no_check_read_before(version: str) -> None:
+    room = builder.Room(version, signed=False)
+    room.join(builder.ALICE)
+    room.power({"users": {builder.BOB: 100} if version == "12" else {builder.ALICE: 100, builder.BOB: 100}})
+    room.join_rule("public")
+    room.join(builder.BOB)
+    room.join_rule("restricted")
+    before = dict(room.state)
+    # On one branch Carol was invited and left. On the other, Bob authorised her join, later. So when her join
+    # is checked, the checks have read everything else that it needs.
+    room.member(builder.CAROL, "invite", by=builder.ALICE)
+    room.member(builder.CAROL, "leave")
+    left = {key: event.event_id for key, event in room.state.items()}
+    room.state = before
+    more = {"join_authorised_via_users_server": builder.BOB}
+    joined = room.member(builder.CAROL, "join", more=more)
+    states = [left, {key: event.event_id for key, event in room.state.items()}]
+    resolution = resolve(states, room.events, trace=True)
+    assert resolution.steps is not None
+    assert [check.accepted for check in resolution.steps.checks] == [True, True, True]
+    assert resolution.state["m.room.member", builder.CAROL] == joined.event_id

@@ -11,19 +11,17 @@ page of each other room version.
 from collections.abc import Container, Mapping
 
 from ..event import Event
-from ..rules import AUTH_EVENTS_NO_CREATE, OTHERWISE, ROOM_ID_OF_CREATE, Verdict
+from ..power import CREATE
+from ..rules import Verdict
 from ..types import EventId, StateKey, StateMap
-from .aliases import check_aliases
 from .auth_events import check_auth_events, check_room_id, cited_events, state_of
-from .context import Context, create_of
+from .context import Context
 from .create import check_create
-from .federation import check_federation
-from .member import check_member
-from .power_levels import check_power_levels
-from .redaction import RedactionDecision, check_redaction, redaction_applies
-from .sending import check_required_level, check_sender, check_state_key, check_third_party_offer
+from .deciding import Checker, decide, without_create
+from .redaction import RedactionDecision, redaction_applies
 
 __all__ = [
+    "Checker",
     "RedactionDecision",
     "check_against_state",
     "check_auth",
@@ -160,47 +158,10 @@ def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
         UnknownState: if the rules read an unknown key of a state that is known in part. Neither verdict is
             certain then.
     """
-    kind = event.type
     # 1. If type is m.room.create: …
-    if kind == "m.room.create":
+    if event.type == "m.room.create":
         return check_create(event)
-    create = create_of(state)
+    create = state.get(CREATE)
     if create is None:
-        version = event.room_version
-        rule = AUTH_EVENTS_NO_CREATE if version.create_in_auth_events else ROOM_ID_OF_CREATE
-        return Verdict(False, rule, version, {"why": "the state has no create event"})
-    context = Context(event, state, create)
-    version = context.version
-
-    # The rule on m.federate.
-    verdict = check_federation(context)
-    if verdict is not None:
-        return verdict
-    # If type is m.room.aliases: … (versions 1 to 5)
-    if kind == "m.room.aliases" and version.aliases_rule:
-        return check_aliases(context)
-    # If type is m.room.member: …
-    if kind == "m.room.member":
-        return check_member(context)
-    # If the sender's current membership state is not join, reject.
-    verdict = check_sender(context)
-    if verdict is not None:
-        return verdict
-    # If type is m.room.third_party_invite: …
-    if kind == "m.room.third_party_invite":
-        return check_third_party_offer(context)
-    # The event type's required power level, and state keys that begin with @.
-    verdict = check_required_level(context)
-    if verdict is not None:
-        return verdict
-    verdict = check_state_key(context)
-    if verdict is not None:
-        return verdict
-    # If type is m.room.power_levels: …
-    if kind == "m.room.power_levels":
-        return check_power_levels(context)
-    # If type is m.room.redaction: … (versions 1 and 2)
-    if kind == "m.room.redaction" and version.redaction_rule:
-        return check_redaction(context)
-    # Otherwise, allow.
-    return context.allow(OTHERWISE)
+        return without_create(event.room_version)
+    return decide(Context(event, state, create))

@@ -45,10 +45,15 @@ def check_power_levels(context: Context) -> Verdict:
         return context.allow(POWER_LEVELS_FIRST)
     old = power_levels_of(previous)
 
-    for check in (_check_named, _check_entries, _check_users):
-        verdict = check(context, old, new)
-        if verdict is not None:
-            return verdict
+    # The rules on named levels and on entries of events decide only if a level is above the sender's.
+    if max(old.highest, new.highest) > context.levels.user(event.sender):
+        for check in (_check_named, _check_entries):
+            verdict = check(context, old, new)
+            if verdict is not None:
+                return verdict
+    verdict = _check_users(context, old, new)
+    if verdict is not None:
+        return verdict
     # Otherwise, allow.
     return context.allow(POWER_LEVELS_ALLOWED)
 

@@ -48,18 +48,10 @@ def check_required_level(context: Context) -> Verdict | None:
     If the event type's required power level is greater than the sender's power level, reject.
     """
     event, levels = context.event, context.levels
-    is_state = event.state_key is not None
-    required = levels.required(event.type, is_state)
+    required = levels.required(event.type, event.state_key is not None)
     level = levels.user(event.sender)
     if required > level:
-        return context.reject(
-            REQUIRED_LEVEL,
-            sender=event.sender,
-            sender_level=level,
-            sender_level_from=levels.user_source(event.sender),
-            required_level=required,
-            required_level_from=levels.required_source(event.type, is_state),
-        )
+        return context.reject(REQUIRED_LEVEL, **context.required(level, required))
     return None
 
 

@@ -67,6 +67,11 @@ class KnownEvents:
         self._ignore_missing = ignore_missing
         self._room: tuple[str, str] | None = None
 
+    @property
+    def room(self) -> tuple[str, str] | None:
+        """The room ID and the version of the events that were checked; None if none was."""
+        return self._room
+
     def lacks(self, event_ids: Iterable[EventId]) -> bool:
         """Tell whether `need` would ask for any of these events; cheaper than `need` if it would not."""
         events = self.events

@@ -9,12 +9,10 @@ The rules read only a few keys of R, and only these are looked up.
 
 from collections.abc import Mapping
 from hashlib import sha1
-from typing import Final
 
-from ..auth import check_against_state
-from ..event import Event
+from ..auth import Checker, check_against_state
 from ..power import CREATE, POWER_LEVELS
-from ..selection import select_auth_types
+from ..selection import SELECTING_MORE, select_auth_types
 from ..types import EventId, StateKey
 from .need import KnownEvents, Steps
 from .problem import Problem
@@ -70,6 +68,7 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         if event_id in events and not skips(event_id)
     }
 
+    checker = Checker(state)
     # "First we resolve conflicts between m.room.power_levels events. [...]
     # Repeat the above process for conflicts between m.room.join_rules events.
     # Repeat the above process for conflicts between m.room.member events."
@@ -78,17 +77,13 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     for kind in _PASSES:
         decided = {}
         for key in [key for key in conflicts if key[0] == kind]:
-            decided[key] = _first_that_fails_stops(key, conflicts.pop(key), state, known, trace)
+            decided[key] = _first_that_fails_stops(key, conflicts.pop(key), checker, known, trace)
         resolved.update(decided)
         state.update((key, events[event_id]) for key, event_id in decided.items())
     # "No other events affect the authorisation rules, so for all other conflicts, just pick the event with
     # the highest depth and lowest sha1(event_id) that passes authentication in R and add it to R."
-    decided = {key: _first_that_passes(key, ids, state, known, trace) for key, ids in conflicts.items()}
+    decided = {key: _first_that_passes(key, ids, checker, known, trace) for key, ids in conflicts.items()}
     return {**resolved, **decided, **alone}
-
-
-_SELECTED: Final = frozenset({"third_party_invite", "join_authorised_via_users_server"})
-"""Content keys with which a member event's checks read more than the members of its sender and target."""
 
 
 def _looked_at(
@@ -107,7 +102,7 @@ def _looked_at(
         for event_id in ids:
             event = known.events[event_id]
             users.add(event.sender)
-            if event.type == "m.room.member" and not _SELECTED.isdisjoint(event.content):
+            if event.type == "m.room.member" and not SELECTING_MORE.isdisjoint(event.content):
                 wanted |= select_auth_types(event)
     wanted.update([("m.room.member", user) for user in users])
     found = {key: resolved.get(key) or split.get(key) for key in wanted}
@@ -134,20 +129,21 @@ def _sort(ids: list[EventId], known: KnownEvents) -> list[EventId]:
 # the event and continue with the next event in the list. If it would not be allowed, stop and continue
 # below with m.room.join_rules events."
 def _first_that_fails_stops(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
+    key: StateKey, ids: list[EventId], checker: Checker, known: KnownEvents, trace: Trace | None
 ) -> EventId:
     """Return the event of a key in one of the first three passes."""
     first, *others = _sort(ids, known)
     chosen = first
     if trace is not None:
         trace.checks.append(Check(first, key, key[0], None, True, None))
+    state, events = checker.state, known.events
     for event_id in others:
-        state[key] = known.events[chosen]
-        verdict = check_against_state(known.events[event_id], state)
+        state[key] = events[chosen]
+        allowed = checker.allows(events[event_id])
         if trace is not None:
-            replaced = chosen if verdict.allowed else None
-            trace.checks.append(Check(event_id, key, key[0], verdict, verdict.allowed, replaced))
-        if not verdict.allowed:
+            verdict = check_against_state(events[event_id], state)
+            trace.checks.append(Check(event_id, key, key[0], verdict, allowed, chosen if allowed else None))
+        if not allowed:
             break
         chosen = event_id
     state.pop(key, None)  # the result is not in R before the end of the pass
@@ -155,15 +151,17 @@ def _first_that_fails_stops(
 
 
 def _first_that_passes(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
+    key: StateKey, ids: list[EventId], checker: Checker, known: KnownEvents, trace: Trace | None
 ) -> EventId:
     """Return the event of a key in the last pass."""
     event_id = ""
     for event_id in reversed(_sort(ids, known)):
-        verdict = check_against_state(known.events[event_id], state)
+        event = known.events[event_id]
+        allowed = checker.allows(event)
         if trace is not None:
-            trace.checks.append(Check(event_id, key, "rest", verdict, verdict.allowed, None))
-        if verdict.allowed:
+            verdict = check_against_state(event, checker.state)
+            trace.checks.append(Check(event_id, key, "rest", verdict, allowed, None))
+        if allowed:
             return event_id
     # The specification does not say what happens if no event passes. Servers take the last one checked.
     if trace is not None:

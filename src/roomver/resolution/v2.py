@@ -12,16 +12,14 @@ differently, a comment says so.
   `RoomGraph`. Without one, it builds a graph of the auth chains of the conflicted events.
 * The resolved state is never built here. It is `base`, the state that the checks start from, with `changes`
   on top; the result is these changes.
-* `_power_order` and `_mainline_order` sort. `iterative_auth_checks`, in a module of its own, applies the
-  sorted events to the state.
+* `_power_order` and `order_by_mainline` sort. `iterative_auth_checks` applies the sorted events to the state.
 * Every function that may need an event which is not known yet is a generator: it asks by yielding event IDs
   (`need`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from math import inf
 
-from ..errors import CyclicGraph, UnknownState
+from ..errors import UnknownState
 from ..event import Event
 from ..ordering import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
@@ -30,7 +28,7 @@ from ..state import lack_of
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .iterative import iterative_auth_checks
-from .mainlines import first_power_levels
+from .mainlines import mainline_of, order_by_mainline
 from .need import KnownEvents, Steps
 from .problem import Problem
 from .room_graph import RoomGraph
@@ -49,16 +47,16 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     known, trace, split = problem.known, problem.trace, problem.split
     full = yield from _full_conflicted_set(problem)
     yield from known.need(full)
-    full = {event_id for event_id in full if event_id in known.events}
-    known.check_room(full)
-    events = known.events
+    full -= known.lost
+    power_events, parents = _visit(full, known)
     # The senders' levels, and the events that a check falls back on, come from the auth events.
-    yield from known.need({parent for event_id in full for parent in events[event_id].auth_parents})
+    if parents:
+        yield from known.need(parents)
 
     # 1. Select the set X of all power events that appear in the full conflicted set. For each such
     #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
     #    full conflicted set. Sort X into a list using the reverse topological power ordering.
-    power_order = _power_order(full, known)
+    power_order = _power_order(power_events, full, known)
 
     # 2. Apply the iterative auth checks algorithm, starting from the unconflicted state map (in
     #    version 2.1: from an empty state map), to the list of events from the previous step to get a
@@ -77,8 +75,8 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if problem.mainlines is not None and trace is None:
         mainline_order = problem.mainlines.order(remaining, power_levels)
     if mainline_order is None:
-        mainline = yield from _mainline(power_levels, known)
-        mainline_order = yield from _mainline_order(remaining, mainline, known)
+        mainline = yield from mainline_of(power_levels, known)
+        mainline_order = yield from order_by_mainline(remaining, mainline, known)
     if trace is not None:
         trace.power_order = tuple(power_order)
         trace.partial_state = {**base.unconflicted, **changes}
@@ -99,6 +97,31 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         elif trace is not None and agreed != event_id:
             trace.restored[key] = event_id
     return result
+
+
+def _visit(full: set[EventId], known: KnownEvents) -> tuple[set[EventId], set[EventId]]:
+    """Return the power events of the full conflicted set, and the auth events of the set that are not known.
+
+    Each event is visited once: in a large conflict, fetching it from memory takes longer than what is done
+    with it.
+
+    Raises:
+        WrongRoom: if the events are not in the room of the conflicted events.
+    """
+    events, in_room = known.events, known.room
+    power_events = set()
+    unknown = set()
+    for event_id in full:
+        event = events[event_id]
+        if (event.room_id, event.room_version.identifier) != in_room:
+            known.check_room(full)
+        # No power event has its sender as its state key. Most events of most rooms do.
+        if event.sender != event.state_key and _is_power_event(event):
+            power_events.add(event_id)
+        for parent in event.auth_parents:
+            if parent not in events:
+                unknown.add(parent)
+    return power_events, unknown
 
 
 def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvents) -> set[EventId]:
@@ -165,14 +188,17 @@ def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], 
     It looks up the event's key. It builds a set of all IDs in the unconflicted state map only when it meets
     an unknown event.
     """
-    events = known.events
+    events, conflicted, base = known.events, split.conflicted, split.base
     ids: set[EventId] | None = None
 
     def is_shared(event_id: EventId) -> bool:
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            return event.state_key is not None and split.known((event.type, event.state_key)) == event_id
+            if event.state_key is None:
+                return False
+            key = (event.type, event.state_key)
+            return key not in conflicted and base.get(key) == event_id
         if ids is None:
             ids = set(split.unconflicted.values())
         return event_id in ids
@@ -243,13 +269,13 @@ def _is_power_event(event: Event) -> bool:
 # The reverse topological power ordering can be found by sorting the events using Kahn's algorithm for
 # topological sorting, and at each step selecting, among all the candidate vertices, the smallest vertex
 # using the above comparison relation."
-def _power_order(full: set[EventId], known: KnownEvents) -> list[EventId]:
+def _power_order(power_events: set[EventId], full: set[EventId], known: KnownEvents) -> list[EventId]:
     """Return the events of step 1, earliest first: the set X in reverse topological power ordering.
 
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Reverse topological power ordering"
     """
     events = known.events
-    picked = {event_id for event_id in full if _is_power_event(events[event_id])}
+    picked = set(power_events)
     # Auth chains are followed inside the full conflicted set only, as in Synapse and ruma. A chain that
     # leaves the set is not followed back into it. This matters if it runs through an unconflicted event.
     stack = list(picked)
@@ -289,109 +315,3 @@ def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
             elif other.type == "m.room.create" and create is None:
                 create = other
     return Levels(create, power_levels).user(event.sender)
-
-
-def _cited_power_levels(event_id: EventId, known: KnownEvents) -> Steps[EventId | None]:
-    """Return the m.room.power_levels event in an event's auth_events; ask for these if need be."""
-    cited = known.events[event_id].auth_event_ids
-    if known.lacks(cited):
-        yield from known.need(cited)
-    return first_power_levels(cited, known.events)
-
-
-# "Mainline ordering. Let P = P_0 be an m.room.power_levels event. Starting with i = 0, repeatedly fetch
-# P_(i+1), the m.room.power_levels event in the auth_events of P_i. Increment i and repeat until P_i has no
-# m.room.power_levels event in its auth_events. The mainline of P_0 is the list of events
-# [P_0, P_1, ..., P_n], fetched in this way."
-def _mainline(power_levels: EventId | None, known: KnownEvents) -> Steps[list[EventId]]:
-    """Return the mainline of a power-levels event P, newest first; empty without P.
-
-    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
-
-    P is the power-levels event of the partially resolved state. In version 2.1 that state may have no power
-    levels even though all states agree on some.
-
-    Raises:
-        CyclicGraph: if power levels cite each other. A graph that the caller keeps may not have these
-            events, so nothing has checked them before.
-    """
-    mainline: dict[EventId, None] = {}
-    current = power_levels
-    while current is not None:
-        if current in mainline:
-            raise CyclicGraph(mainline)
-        yield from known.need((current,))
-        if current not in known.events:
-            break
-        mainline[current] = None
-        current = yield from _cited_power_levels(current, known)
-    return list(mainline)
-
-
-# "Given mainline positions calculated from P, the mainline ordering based on P of a set of events is the
-# ordering, from smallest to largest, using the following comparison relation on events:
-# for events x and y, x < y if
-# 1. the mainline position of x is greater than the mainline position of y (i.e. the auth chain of x is
-#    based on an earlier event in the mainline than y); or
-# 2. the mainline positions of the events are the same, but x's origin_server_ts is less than y's
-#    origin_server_ts; or
-# 3. the mainline positions of the events are the same and the events have the same origin_server_ts,
-#    but x's event_id is less than y's event_id."
-def _mainline_order(
-    event_ids: Iterable[EventId], mainline: list[EventId], known: KnownEvents
-) -> Steps[list[EventId]]:
-    """Return the events of step 3 in mainline ordering, smallest first.
-
-    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
-
-    Raises:
-        CyclicGraph: if power levels cite each other.
-    """
-    # An event with mainline position infinity comes before all others, including the events that are based on
-    # the oldest power levels of the mainline.
-    positions: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
-    keys = []
-    for event_id in event_ids:
-        # The auth events of these are known: they were asked for with the full conflicted set.
-        event = known.events[event_id]
-        cited = first_power_levels(event.auth_event_ids, known.events)
-        position = inf if cited is None else positions.get(cited)
-        if position is None:
-            position = yield from _mainline_position(cited, positions, known)
-        keys.append((-position, event.origin_server_ts, event_id))
-    keys.sort()
-    return [event_id for _, _, event_id in keys]
-
-
-# "Let e = e_0 be another event (possibly another m.room.power_levels event). We can compute a similar list
-# of events [e_1, ..., e_m], where e_(j+1) is the m.room.power_levels event in the auth_events of e_j and
-# where e_m has no m.room.power_levels event in its auth_events. [...]
-# - Find the smallest index j >= 1 for which e_j belongs to the mainline of P.
-# - If such a j exists, then e_j = P_i for some unique index i >= 0. Otherwise set i = infinity, where
-#   infinity is a sentinel value greater than any integer.
-# - In both cases, the mainline position of e is i."
-def _mainline_position(
-    cited: EventId | None, positions: dict[EventId, Level], known: KnownEvents
-) -> Steps[Level]:
-    """Return the mainline position of an event that cites these power levels, caching it along the path.
-
-    Args:
-        cited: e_1, the power levels in the event's auth_events.
-        positions: the index of each event of the mainline. Power levels that are not in the mainline are
-            added: events that cite these have the same position.
-        known: the events.
-
-    Raises:
-        CyclicGraph: if power levels cite each other.
-    """
-    # Invariant: no event on the path has a position yet. All get the one at which the path ends.
-    path: dict[EventId, None] = {}
-    current = cited
-    while current is not None and current not in positions and current in known.events:
-        if current in path:
-            raise CyclicGraph(path)
-        path[current] = None
-        current = yield from _cited_power_levels(current, known)
-    position = inf if current is None else positions.get(current, inf)
-    positions.update(dict.fromkeys(path, position))
-    return position

@@ -19,7 +19,7 @@ SLIPS: Table = {
             ),
         ],
     },
-    "select_auth_types": {
+    "list_auth_types": {
         'membership in ("join", "invite", "knock")': [
             Slip("join rules are not selected for an invite", 'membership in ("join", "knock")'),
             Slip("join rules are not selected for a knock", 'membership in ("join", "invite")'),

@@ -30,16 +30,4 @@ SLIPS: Table = {
             Slip("power events are not ordered by the sender's level", "0", "seen in another implementation"),
         ],
     },
-    "_mainline_order": {
-        "keys.append((-position, event.origin_server_ts, event_id))": [
-            Slip(
-                "an event without a mainline ancestor has the position of the oldest",
-                """
-                position = len(mainline) - 1 if position == inf else position
-                keys.append((-position, event.origin_server_ts, event_id))
-                """,
-                "gomatrixserverlib; ruma, before 0.17",
-            ),
-        ],
-    },
 }
