@@ -43,10 +43,16 @@ def is_soft_failed(replayed: "Replay", event_id: EventId) -> bool:
     return replayed._decisions is not None and _made_at_arrival(replayed, event_id).allowed is False
 
 
-def is_unknown_at_arrival(replayed: "Replay", event_id: EventId) -> bool:
-    """Tell whether a server makes the check of an event, and its result is unknown here."""
-    check = _made_at_arrival(replayed, event_id)
-    return check.allowed is None and check.made
+def unknown_at_arrival(replayed: "Replay") -> list[EventId]:
+    """Return the accepted events whose check a server makes, with a result that is unknown here, in order."""
+    open_ones = {*replayed.unchecked, *replayed._unchecked_for, *replayed.unplaced}
+    found = []
+    for event_id in replayed.order if open_ones else ():
+        if event_id in open_ones and replayed.outcomes[event_id].accepted:
+            check = _made_at_arrival(replayed, event_id)
+            if check.allowed is None and check.made:
+                found.append(event_id)
+    return found
 
 
 def _made_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:

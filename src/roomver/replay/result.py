@@ -13,7 +13,7 @@ from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .again import Resolved, resolve_again
-from .arrival import check_at_arrival, entries_at_arrival, is_unknown_at_arrival
+from .arrival import check_at_arrival, entries_at_arrival, unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
@@ -272,14 +272,7 @@ class Replay:
 
         `current_check` says why. Events for which the check is not made are not among them.
         """
-        open_ones = {*self.unchecked, *self._unchecked_for, *self.unplaced}
-        if not open_ones:
-            return []
-        return [
-            e
-            for e in self.order
-            if e in open_ones and self.outcomes[e].accepted and is_unknown_at_arrival(self, e)
-        ]
+        return unknown_at_arrival(self)
 
     def current_check(self, event_id: EventId) -> CurrentCheck:
         """Return the result of checking an event against the current state at its arrival.
