@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use rezzy::{LeanEvent, SharedState, StateResVersion, resolve_state_maps};
+use rezzy::{EventContent, LeanEvent, SharedState, StateResVersion, resolve_state_maps};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
@@ -27,14 +27,23 @@ pub struct ResolveInput {
 
 impl ResolveInput {
     pub fn events(&mut self) -> Events {
-        std::mem::take(&mut self.events)
+        let mut events = std::mem::take(&mut self.events)
             .into_iter()
             .map(|(id, pdu)| {
                 let rejected = self.rejected.contains(&id);
                 let id = Id::from(id);
                 (id.clone(), event(id, pdu, rejected))
             })
-            .collect()
+            .collect::<Events>();
+        let founded = events
+            .values()
+            .filter(|event| creates_levels(event, &events))
+            .map(|event| event.event_id.clone())
+            .collect::<Vec<_>>();
+        for id in founded {
+            events.entry(id).and_modify(|event| event.power_level = 100);
+        }
+        events
     }
 
     pub fn states(&self, events: &Events) -> Result<Vec<State>, String> {
@@ -63,6 +72,17 @@ fn event(event_id: Id, mut pdu: Value, rejected: bool) -> Event {
         rejected,
         soft_fail: false,
     }
+}
+
+/// Whether an event has its sender's level from the room's creation: it cites no power levels, and its sender
+/// created the room. rezzy wants this level from its caller and reads all others from the cited power levels.
+fn creates_levels(event: &Event, events: &Events) -> bool {
+    let cited = || event.auth_events.iter().filter_map(|id| events.get(id));
+    let create = cited().find(|other| other.event_type == "m.room.create");
+    let levels = cited().any(|other| other.event_type == "m.room.power_levels");
+    // From room version 11 on, the content has no creator: it is the sender.
+    let creator = create.map(|one| one.content.get_creator().unwrap_or(&one.sender));
+    !levels && creator == Some(event.sender.as_str())
 }
 
 fn ids(references: Option<&Value>) -> Vec<Id> {
