@@ -32,21 +32,28 @@ _OTHER_ORDER = (
     "it adds only conflicted events with a power event, and sorts by the number of steps to the mainline"
     " before the time"
 )
-_OLDER = "its older function finds another auth difference, and sorts by the number of steps to the mainline"
+_OLDER = (
+    "its older function finds another auth difference, and sorts by the number of steps to the mainline before"
+    " the time"
+)
+_FIRST_LEVELS = "in its order, the creator has no power where an event cites no power levels"
 _ALGORITHM_2 = "Dendrite resolves version 12 by the algorithm of version 2"
 _NO_DIFFERENCE = "it does not add the auth difference to the conflicted events"
-_OTHER_PASSES = "its version 1 checks all conflicted events in one order, by depth"
+_JOIN_RULES = (
+    "it also replays join rules of the auth chains, and these replace join rules that the states agree on"
+)
+_ONE_ORDER = "its version 1 takes the steps of version 2, ordered by depth"
 DEPARTURES: Mapping[tuple[str, str], str] = {
     ("toy v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("hq v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("busy v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("busy v11", GOMATRIXSERVERLIB): _OTHER_ORDER,
     ("busy v11", DENDRITE): _OLDER,
-    ("toy v12", DENDRITE): _ALGORITHM_2,
-    ("hq v12", DENDRITE): _ALGORITHM_2,
+    ("deep v11", DENDRITE): _FIRST_LEVELS,
     ("busy v12", DENDRITE): _ALGORITHM_2,
     ("busy v11", REZZY): _NO_DIFFERENCE,
-    ("storm v1", REZZY): _OTHER_PASSES,
+    ("hq v12", REZZY): _JOIN_RULES,
+    ("storm v1", REZZY): _ONE_ORDER,
 }
 """The listed differences: shapes that an implementation resolves to another state, with the reason."""
 
