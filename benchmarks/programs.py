@@ -33,8 +33,8 @@ _OTHER_ORDER = (
     " before the time"
 )
 _OLDER = (
-    "its older function finds another auth difference, and sorts by the number of steps to the mainline before"
-    " the time"
+    "its older function finds another auth difference, and sorts by the number of steps to the mainline"
+    " before the time"
 )
 _FIRST_LEVELS = "in its order, the creator has no power where an event cites no power levels"
 _ALGORITHM_2 = "Dendrite resolves version 12 by the algorithm of version 2"

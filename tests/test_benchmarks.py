@@ -20,7 +20,7 @@ from benchmarks.measure import Goal, Row, Stats  # noqa: E402
 from benchmarks.peers import Problem, Processes, measured, problem  # noqa: E402
 from benchmarks.programs import DEPARTURES, OURS, RUMA, SYNAPSE, Program, programs  # noqa: E402
 from benchmarks.report import NOT_REACHED, REACHED, judge, notes  # noqa: E402
-from benchmarks.resolution import KEPT  # noqa: E402
+from benchmarks.resolution import KEPT, ROOMS  # noqa: E402
 from benchmarks.run import Run  # noqa: E402
 from benchmarks.shapes import Shape, toy  # noqa: E402
 
@@ -95,7 +95,7 @@ def test_the_table_names_a_command_for_each_program_that_must_be_built() -> None
 
 def test_a_listed_difference_is_one_of_a_program_and_of_a_shape() -> None:
     names = {one.name for one in programs()}
-    rooms = {f"{shape} v{version}" for shape, version in peers.ROOMS}
+    rooms = {f"{shape} v{version}" for shape, version in ROOMS}
     assert {name for _, name in DEPARTURES} <= names
     assert {room for room, _ in DEPARTURES} <= rooms
     figures = {figure for goal in peers.GOALS for figure in goal.figure.split(" / ")}
