@@ -285,10 +285,11 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         process = processes.start(program)
         try:
             output = process.ask(problem.version, problem.request(program), run.patience)
+            seconds = _seconds(run, output)
         except (NoAnswer, TimeoutError) as error:
             _give_up(row, processes, program.name, error, run.patience)
             continue
-        loops = max(1, min(_LOOPS, int(_ROUND / max(*_seconds(run, output), 1e-7))))
+        loops = max(1, min(_LOOPS, int(_ROUND / max(*seconds, 1e-7))))
         taken[program.name] = _Taken(process, loops, output["state"])
         row.given[program.name] = output["given"]
         row.implementations[program.name] = output["implementation"]
@@ -316,8 +317,14 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
 
 
 def _seconds(run: Run, output: Mapping[str, Any]) -> list[float]:
-    """Return the seconds of each run by the clock that was asked for."""
-    seconds: list[float] = output["cpu_seconds" if run.clock == "cpu" else "seconds"]
+    """Return the seconds of each run by the clock that was asked for.
+
+    Raises:
+        NoAnswer: if it is CPU time, which a program need not measure.
+    """
+    seconds: list[float] | None = output.get("cpu_seconds" if run.clock == "cpu" else "seconds")
+    if not seconds:
+        raise NoAnswer("it does not measure CPU time: build it again")
     return seconds
 
 
@@ -336,13 +343,12 @@ def _take_turns(run: Run, row: Row, processes: Processes, version: str, taken: d
         for name, one in list(taken.items()):
             again = f'{{"again": true, "runs": {one.loops}}}'.encode()
             try:
-                output = one.process.ask(version, again, run.patience)
+                seconds = _seconds(run, one.process.ask(version, again, run.patience))
             except (NoAnswer, TimeoutError) as error:
                 _give_up(row, processes, name, error, run.patience)
                 del taken[name]
                 if name == OURS:
                     return  # nothing is left to compare with
                 continue
-            seconds = _seconds(run, output)
             one.seconds.append(sum(seconds) / len(seconds))
         done += 1

@@ -69,8 +69,11 @@ def test_programs_with_the_same_state_agree(monkeypatch: pytest.MonkeyPatch, tmp
 def test_the_cpu_time_that_programs_measure_is_used_on_a_busy_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"])], clock="cpu")
+    older = program(SYNAPSE, ["$a"])
+    older.command[-1] = older.command[-1].replace("cpu_seconds", "other")
+    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), older], clock="cpu")
     assert row.times[OURS].values == (0.25, 0.25)
+    assert row.skipped == {SYNAPSE: "it does not measure CPU time: build it again"}
 
 
 def test_a_program_in_a_mode_of_its_own_is_measured_only_warm_and_not_in_version_1() -> None:
