@@ -25,6 +25,8 @@ from ...suite.operations import (
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 
+_NOT_OFFERED = frozenset({"cached", "split"})  # modes of other programs: see FORMAT.md
+
 
 class Timer:
     """Measures resolutions. It keeps the last one, which a request can have measured again."""
@@ -158,6 +160,9 @@ class _Problem:
 
 def answer_timing(timer: Timer, version: str, request: JsonObject) -> JsonObject:
     """Answer a request for the operation ``time``, as `run_operation` answers the others."""
+    mode = request.get("mode")
+    if type(mode) is str and mode in _NOT_OFFERED:
+        return {"unsupported": True}
     try:
         return timer.run(version, request)
     except RoomverError as error:
