@@ -134,7 +134,7 @@ def test_a_mode_of_other_programs_is_in_the_schema_and_unsupported_here(mode: st
     request = _timed("time", {"operation": "resolve", "input": {}, "runs": 1, "mode": mode})
     (answer,) = answer_requests([json.dumps(request).encode()])
     assert json.loads(answer) == {"id": request["id"], "unsupported": True}
-    given = {"events": {}, "state_sets": []}
+    given: dict[str, Any] = {"events": {}, "state_sets": []}
     assert validator("protocol").is_valid(
         _timed("time", {"operation": "resolve", "input": given, "runs": 1, "mode": mode})
     )
