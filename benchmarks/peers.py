@@ -2,17 +2,15 @@
 
 Every program answers the operation `time` of the vectors' protocol: roomver with `roomver vectors serve`, the
 others with their adapters. The programs take turns, and must resolve to the same state. `vectors/FORMAT.md`
-defines *warm* and *cold*. A note below the table lists what each program had prepared.
+defines the modes, such as *warm* and *cold*. A note below the table lists what each program had prepared.
 """
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryFile
 from threading import Thread
@@ -20,18 +18,24 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import roomver
-
-from .measure import Goal, Row, optional, ratios, status_bytes
+from .measure import Goal, Row, ratios, status_bytes
+from .programs import (
+    COMPARED,
+    DENDRITE,
+    DEPARTURES,
+    OURS,
+    PEERS,
+    REZZY,
+    RUMA,
+    SYNAPSE,
+    Program,
+    programs,
+)
 from .resolution import KEPT, ROOMS, SHUFFLED, shuffled
-from .run import ROOT, Run
+from .run import Run
 from .shapes import Shape
 
 WARM, COLD = "warm", "cold"
-OURS = "roomver"
-SYNAPSE, RUMA, GOMATRIXSERVERLIB = "Synapse", "ruma", "gomatrixserverlib"
-PEERS = (SYNAPSE, RUMA, GOMATRIXSERVERLIB)
-ADAPTERS = ROOT / "vectors" / "adapters"
 
 _COMPARED = [
     ("merge v5", OURS),
@@ -45,93 +49,22 @@ GOALS = [
     *(
         Goal("hq v11 warm", f"{name} / {ours}", "x", at_least=least)
         for ours in (OURS, KEPT)
-        for name, least in ((SYNAPSE, 100), (RUMA, 5), (GOMATRIXSERVERLIB, 10))
+        for name, least in ((SYNAPSE, 100), (RUMA, 5), (DENDRITE, 10), (REZZY, 1))
     ),
     *(Goal("hq v11 cold", f"{name} / {OURS}", "x", at_least=1) for name in PEERS),
     *(
         Goal(f"{room} warm", f"{name} / {ours}", "x", at_least=20 if name == SYNAPSE else 1)
         for room, ours in _COMPARED
-        for name in PEERS
+        for name in (PEERS if room == "storm v1" else COMPARED)
     ),
     Goal("toy v11 warm", f"{SYNAPSE} / {OURS}", "x", at_least=5),
 ]
-
-_NO_STATES = (
-    "in version 12 its function for states panics, and its function for events does not have the states"
-)
-_OTHER_ORDER = (
-    "it adds only conflicted events with a power event, and sorts by the number of steps to the mainline"
-    " before the time"
-)
-DEPARTURES: Mapping[tuple[str, str], str] = {
-    ("toy v12", GOMATRIXSERVERLIB): _NO_STATES,
-    ("hq v12", GOMATRIXSERVERLIB): _NO_STATES,
-    ("busy v12", GOMATRIXSERVERLIB): _NO_STATES,
-    ("busy v11", GOMATRIXSERVERLIB): _OTHER_ORDER,
-}
-"""The listed differences: shapes that an implementation resolves to another state, with the reason."""
 
 LARGE = ("hq", "merge", "wide")
 """Shapes whose states have much in common. Warm, roomver is also measured with states that share entries."""
 
 _ROUND = 0.02  # seconds: a shorter run is repeated within a round
 _LOOPS = 200
-
-
-@dataclass
-class Program:
-    """An implementation that answers `time`.
-
-    Attributes:
-        name: its name in the table.
-        command: the command that starts it.
-        build: the command that builds it.
-        there: whether it has been built.
-        environment: the environment variables that it needs.
-        mode: the mode that replaces *warm*; with it, the program runs in no other mode.
-    """
-
-    name: str
-    command: list[str]
-    build: str
-    there: bool
-    environment: Mapping[str, str] = field(default_factory=dict)
-    mode: str = ""
-
-
-def programs() -> list[Program]:
-    """Return the implementations, roomver first."""
-    ruma = ADAPTERS / "ruma" / "target" / "release" / "roomver-adapter-ruma"
-    go = ADAPTERS / "gomatrixserverlib" / "adapter"
-    venv = ADAPTERS / "synapse" / "venv" / "bin" / "python"
-    python = str(venv) if venv.exists() else sys.executable
-    # The roomver that is imported here, wherever it is installed.
-    path = os.pathsep.join([str(Path(roomver.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    serve = [sys.executable, "-m", "roomver", "vectors", "serve"]
-    environment = {"PYTHONPATH": path.rstrip(os.pathsep)}
-    return [
-        Program(OURS, serve, "", True, environment),
-        Program(KEPT, serve, "", True, environment, mode="kept"),
-        Program(
-            SYNAPSE,
-            [python, str(ADAPTERS / "synapse" / "adapter.py")],
-            "python3 -m venv vectors/adapters/synapse/venv &&"
-            " vectors/adapters/synapse/venv/bin/pip install -q -r vectors/adapters/synapse/requirements.txt",
-            venv.exists() or optional("synapse") is not None,
-        ),
-        Program(
-            RUMA,
-            [str(ruma)],
-            "cargo build --release --manifest-path vectors/adapters/ruma/Cargo.toml",
-            ruma.exists(),
-        ),
-        Program(
-            GOMATRIXSERVERLIB,
-            [str(go)],
-            "go build -C vectors/adapters/gomatrixserverlib -o adapter .",
-            go.exists(),
-        ),
-    ]
 
 
 class NoAnswer(Exception):
@@ -290,7 +223,10 @@ class Problem:
 
     def is_for(self, program: Program) -> bool:
         """Return whether a program takes part."""
-        return not program.mode or (self.kind == WARM and not self.variant and self.shape in LARGE)
+        if not program.mode:
+            return True
+        fits = self.shape in LARGE if program.mode == "kept" else self.version != "1"
+        return self.kind == WARM and not self.variant and fits
 
     def request(self, program: Program) -> bytes:
         """Return the input of the first `time` request to a program."""
@@ -349,10 +285,11 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         process = processes.start(program)
         try:
             output = process.ask(problem.version, problem.request(program), run.patience)
+            seconds = _seconds(run, output)
         except (NoAnswer, TimeoutError) as error:
             _give_up(row, processes, program.name, error, run.patience)
             continue
-        loops = max(1, min(_LOOPS, int(_ROUND / max(*output["seconds"], 1e-7))))
+        loops = max(1, min(_LOOPS, int(_ROUND / max(*seconds, 1e-7))))
         taken[program.name] = _Taken(process, loops, output["state"])
         row.given[program.name] = output["given"]
         row.implementations[program.name] = output["implementation"]
@@ -363,9 +300,8 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         row.compared = len(taken) > 1
         if KEPT in row.times:
             kept = taken[KEPT].seconds
-            for name in PEERS:
-                if name in taken:
-                    row.figures[f"{name} / {KEPT}"] = ratios(taken[name].seconds, kept).median
+            for name in [name for name in taken if name not in {OURS, KEPT}]:
+                row.figures[f"{name} / {KEPT}"] = ratios(taken[name].seconds, kept).median
         for name, one in taken.items():
             if one.state != taken[OURS].state:
                 row.differ[name] = DEPARTURES.get((f"{problem.shape} v{problem.version}", name), "")
@@ -378,6 +314,18 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
             row.remember(name, peak)
     processes.next_problem()
     return row
+
+
+def _seconds(run: Run, output: Mapping[str, Any]) -> list[float]:
+    """Return the seconds of each run by the clock that was asked for.
+
+    Raises:
+        NoAnswer: if it is CPU time, which a program need not measure.
+    """
+    seconds: list[float] | None = output.get("cpu_seconds" if run.clock == "cpu" else "seconds")
+    if not seconds:
+        raise NoAnswer("it does not measure CPU time: build it again")
+    return seconds
 
 
 def _give_up(row: Row, processes: Processes, name: str, error: Exception, patience: float) -> None:
@@ -395,12 +343,12 @@ def _take_turns(run: Run, row: Row, processes: Processes, version: str, taken: d
         for name, one in list(taken.items()):
             again = f'{{"again": true, "runs": {one.loops}}}'.encode()
             try:
-                output = one.process.ask(version, again, run.patience)
+                seconds = _seconds(run, one.process.ask(version, again, run.patience))
             except (NoAnswer, TimeoutError) as error:
                 _give_up(row, processes, name, error, run.patience)
                 del taken[name]
                 if name == OURS:
                     return  # nothing is left to compare with
                 continue
-            one.seconds.append(sum(output["seconds"]) / len(output["seconds"]))
+            one.seconds.append(sum(seconds) / len(seconds))
         done += 1

@@ -17,18 +17,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import databases, peers  # noqa: E402 (the path comes first)
 from benchmarks.measure import Goal, Row, Stats  # noqa: E402
-from benchmarks.peers import (  # noqa: E402
-    OURS,
-    RUMA,
-    SYNAPSE,
-    Problem,
-    Processes,
-    Program,
-    measured,
-    problem,
-)
+from benchmarks.peers import Problem, Processes, measured, problem  # noqa: E402
+from benchmarks.programs import DEPARTURES, OURS, RUMA, SYNAPSE, Program, programs  # noqa: E402
 from benchmarks.report import NOT_REACHED, REACHED, judge, notes  # noqa: E402
-from benchmarks.resolution import KEPT  # noqa: E402
+from benchmarks.resolution import KEPT, ROOMS  # noqa: E402
 from benchmarks.run import Run  # noqa: E402
 from benchmarks.shapes import Shape, toy  # noqa: E402
 
@@ -37,7 +29,8 @@ import json, sys, time
 for line in sys.stdin:
     runs = json.loads(line)["input"]["runs"]
     {before}
-    output = {{"seconds": [0.5] * runs, "state": {state}, "implementation": "it 1", "given": ["all"]}}
+    output = {{"seconds": [0.5] * runs, "cpu_seconds": [0.25] * runs, "state": {state}}}
+    output |= {{"implementation": "it 1", "given": ["all"]}}
     print(json.dumps({{"id": 1, "output": output}}), flush=True)
 """
 
@@ -56,9 +49,10 @@ def asked(
     programs: list[Program],
     shape: str = "toy",
     version: str = "1",
+    clock: str = "wall",
 ) -> Row:
     monkeypatch.setattr(peers, "programs", lambda: programs)
-    run = Run(folder, rounds=2, budget=0, memory=False, patience=4)
+    run = Run(folder, rounds=2, budget=0, memory=False, patience=4, clock=clock)
     with Processes(keep=False) as processes:
         return measured(run, Row("x", True), processes, Problem(shape, version, "warm", "", b'{"x": 1'))
 
@@ -72,6 +66,45 @@ def test_programs_with_the_same_state_agree(monkeypatch: pytest.MonkeyPatch, tmp
     assert row.implementations[OURS] == "it 1"
 
 
+def test_the_cpu_time_that_programs_measure_is_used_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    older = program(SYNAPSE, ["$a"])
+    older.command[-1] = older.command[-1].replace("cpu_seconds", "other")
+    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), older], clock="cpu")
+    assert row.times[OURS].values == (0.25, 0.25)
+    assert row.skipped == {SYNAPSE: "it does not measure CPU time: build it again"}
+
+
+def test_a_program_in_a_mode_of_its_own_is_measured_only_warm_and_not_in_version_1() -> None:
+    for one in programs():
+        fits = {
+            (kind, version)
+            for kind in ("warm", "cold")
+            for version in ("1", "11")
+            if Problem("busy", version, kind, "", b"").is_for(one)
+        }
+        if not one.mode:
+            assert len(fits) == 4
+        else:
+            assert fits == (set() if one.mode == "kept" else {("warm", "11")})
+            assert not Problem("busy", "11", "warm", " shuffled", b"").is_for(one)
+
+
+def test_the_table_names_a_command_for_each_program_that_must_be_built() -> None:
+    for one in programs():
+        assert one.name.startswith("roomver") or "vectors/adapters/" in one.build
+
+
+def test_a_listed_difference_is_one_of_a_program_and_of_a_shape() -> None:
+    names = {one.name for one in programs()}
+    rooms = {f"{shape} v{version}" for shape, version in ROOMS}
+    assert {name for _, name in DEPARTURES} <= names
+    assert {room for room, _ in DEPARTURES} <= rooms
+    figures = {figure for goal in peers.GOALS for figure in goal.figure.split(" / ")}
+    assert figures <= names
+
+
 def test_another_state_is_a_difference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(SYNAPSE, ["$b"])])
     assert row.agree is False
@@ -81,7 +114,7 @@ def test_another_state_is_a_difference(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_a_known_difference_counts_as_agreement_and_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (shape, name), why = next(iter(peers.DEPARTURES.items()))
+    (shape, name), why = next(iter(DEPARTURES.items()))
     kind, _, version = shape.partition(" v")
     row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(name, ["$b"])], kind, version)
     assert row.agree is True

@@ -405,7 +405,8 @@ def test_a_cold_run_parses_power_levels_each_time(
     case = next(c for c in load_suite() if c.name == "resolve.topic_against_ban.v11")
     given = {"operation": "resolve", "input": case.input, "runs": 3, "mode": mode}
     (answer,) = served({"id": 1, "operation": "time", "room_version": "11", "input": given})
-    assert len(answer["output"]["seconds"]) == 3
+    assert len(answer["output"]["seconds"]) == len(answer["output"]["cpu_seconds"]) == 3
+    assert bool(answer["output"]["given"]) == (mode == "warm")
     assert read
     assert len(read) == anew * len(set(read))
 

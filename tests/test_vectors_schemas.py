@@ -106,6 +106,7 @@ def test_a_request_for_time_is_answered_and_follows_the_schema() -> None:
         _timed("time", {"again": True, "runs": 3}),
         _timed("time", {**first, "mode": "cold", "runs": 1}),
         _timed("time", {**first, "input": changed, "changes": [{"remove": gone, "add": new}]}),
+        _timed("time", {**first, "mode": "kept", "runs": 1}),
     ]
     for line in requests:
         assert validator("protocol").is_valid(line)
@@ -113,17 +114,30 @@ def test_a_request_for_time_is_answered_and_follows_the_schema() -> None:
     output = jsonschema.Draft202012Validator(
         {**validator("protocol").schema, "anyOf": [{"$ref": "#/$defs/time_output"}]}
     )
-    for answer, runs in zip(answers, (2, 3, 1, 2), strict=True):
+    for answer, runs in zip(answers, (2, 3, 1, 2, 1), strict=True):
         assert validator("protocol").is_valid(answer)
         assert output.is_valid(answer["output"]), answer
-        assert len(answer["output"]["seconds"]) == runs
+        assert len(answer["output"]["seconds"]) == len(answer["output"]["cpu_seconds"]) == runs
         assert answer["output"]["state"] == case.expected[0].outcome["state"]
+    warm = ["graph of auth events", "power levels that earlier runs read"]
     assert [answer["output"]["given"] for answer in answers] == [
-        ["graph of auth events"],
-        ["graph of auth events"],
+        warm,
+        warm,
         [],
-        ["graph of auth events"],
+        warm,
+        [*warm, "states that share equal entries"],
     ]
+
+
+@pytest.mark.parametrize("mode", ["cached", "split"])
+def test_a_mode_of_other_programs_is_in_the_schema_and_unsupported_here(mode: str) -> None:
+    request = _timed("time", {"operation": "resolve", "input": {}, "runs": 1, "mode": mode})
+    (answer,) = answer_requests([json.dumps(request).encode()])
+    assert json.loads(answer) == {"id": request["id"], "unsupported": True}
+    given: dict[str, Any] = {"events": {}, "state_sets": []}
+    assert validator("protocol").is_valid(
+        _timed("time", {"operation": "resolve", "input": given, "runs": 1, "mode": mode})
+    )
 
 
 @pytest.mark.parametrize(

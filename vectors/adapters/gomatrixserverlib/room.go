@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sort"
-	"time"
 
 	gmsl "github.com/matrix-org/gomatrixserverlib"
 )
@@ -159,29 +157,27 @@ func (one *problem) authEvents() []gmsl.PDU {
 
 // resolved calls ResolveConflictsNew, which is handed the states, and ResolveConflicts, which is handed their
 // events alone, where the new one fails at once: with fewer than two states and by version 2.1.
-func (one *problem) resolved(authEvents []gmsl.PDU) ([]string, error) {
-	var state []gmsl.PDU
-	var err error
+func (one *problem) resolved(authEvents []gmsl.PDU) ([]gmsl.PDU, error) {
 	if len(one.stateSets) < 2 || one.version.StateResAlgorithm() == gmsl.StateResV2_1 {
 		var all []gmsl.PDU
 		for _, state := range one.stateSets {
 			all = append(all, state...)
 		}
-		state, err = gmsl.ResolveConflicts(one.version.Version(), all, authEvents, userOf, one.isRejected)
-	} else {
-		state, err = gmsl.ResolveConflictsNew(
-			one.version.Version(), one.stateSets, authEvents, userOf, one.isRejected,
-		)
+		return gmsl.ResolveConflicts(one.version.Version(), all, authEvents, userOf, one.isRejected)
 	}
-	if err != nil {
-		return nil, err
-	}
+	return gmsl.ResolveConflictsNew(
+		one.version.Version(), one.stateSets, authEvents, userOf, one.isRejected,
+	)
+}
+
+// sortedIDs gives what is answered of a resolved state.
+func sortedIDs(state []gmsl.PDU) []string {
 	ids := make([]string, 0, len(state))
 	for _, event := range state {
 		ids = append(ids, event.EventID())
 	}
 	sort.Strings(ids)
-	return ids, nil
+	return ids
 }
 
 func resolve(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, error) {
@@ -197,102 +193,5 @@ func resolve(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, 
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"state": state}, nil
-}
-
-// timing is a problem with what is ready before the clock starts.
-type timing struct {
-	problem *problem
-	warm    bool
-	ready   []gmsl.PDU
-}
-
-// change gives a state by how it differs from the first.
-type change struct {
-	Remove []string `json:"remove"`
-	Add    []string `json:"add"`
-}
-
-// last is what was measured last, to be measured again.
-var last *timing
-
-func timed(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, error) {
-	var given struct {
-		Again     bool         `json:"again"`
-		Operation string       `json:"operation"`
-		Input     resolveInput `json:"input"`
-		Changes   []change     `json:"changes"`
-		Runs      int          `json:"runs"`
-		Mode      string       `json:"mode"`
-	}
-	if err := json.Unmarshal(input, &given); err != nil {
-		return nil, err
-	}
-	if !given.Again {
-		if given.Operation != "resolve" || (given.Mode != "warm" && given.Mode != "cold") {
-			return nil, errUnsupported
-		}
-		last = nil
-		one, err := given.Input.problem(version)
-		if err != nil {
-			return nil, err
-		}
-		if err := one.change(given.Changes); err != nil {
-			return nil, err
-		}
-		last = &timing{problem: one, warm: given.Mode == "warm"}
-		if last.warm {
-			last.ready = one.authEvents()
-		}
-	}
-	if last == nil {
-		return nil, errors.New("nothing was measured before")
-	}
-	return last.run(given.Runs)
-}
-
-// change adds states that are given by how they differ from the first.
-func (one *problem) change(changes []change) error {
-	for _, given := range changes {
-		gone := map[string]bool{}
-		for _, id := range given.Remove {
-			gone[id] = true
-		}
-		added, err := one.events.all(given.Add)
-		if err != nil {
-			return err
-		}
-		state := make([]gmsl.PDU, 0, len(one.stateSets[0])+len(added))
-		for _, event := range one.stateSets[0] {
-			if !gone[event.EventID()] {
-				state = append(state, event)
-			}
-		}
-		one.stateSets = append(one.stateSets, append(state, added...))
-	}
-	return nil
-}
-
-func (one *timing) run(runs int) (map[string]any, error) {
-	seconds := []float64{}
-	var state []string
-	for range runs {
-		start := time.Now()
-		authEvents := one.ready
-		if !one.warm {
-			authEvents = one.problem.authEvents()
-		}
-		var err error
-		if state, err = one.problem.resolved(authEvents); err != nil {
-			return nil, err
-		}
-		seconds = append(seconds, time.Since(start).Seconds())
-	}
-	handed := []string{}
-	if one.warm {
-		handed = append(handed, "auth events")
-	}
-	return map[string]any{
-		"seconds": seconds, "state": state, "implementation": implementation, "given": handed,
-	}, nil
+	return map[string]any{"state": sortedIDs(state)}, nil
 }

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import synapse.server  # noqa: F401 - must come first, because Synapse's modules import each other
     from canonicaljson import encode_canonical_json
-    from room import auth, auth_types, redaction_applies, resolve, timed
+    from room import auth, auth_types, redaction_applies, resolve
     from signedjson.key import decode_signing_key_base64, decode_verify_key_bytes
     from signedjson.sign import sign_json
     from support import Outcome, Unsupported, finish, made, version_of
@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     from synapse.synapse_rust.events import redact_event_dict
     from synapse.types import get_domain_from_id
     from synapse.util.json import json_decoder
+    from timed import timed
     from unpaddedbase64 import decode_base64, encode_base64
 
 

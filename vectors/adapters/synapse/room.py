@@ -1,13 +1,11 @@
 """Operations on the events of a room: authorisation and state resolution."""
 
-import gc
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
-from time import perf_counter
 from typing import Any
 
-from support import Outcome, Unsupported, finish, made, made_all, version_of
-from synapse import __version__, event_auth
+from support import Outcome, finish, made, made_all, version_of
+from synapse import event_auth
 from synapse.api.errors import AuthError, SynapseError
 from synapse.federation.federation_base import event_from_pdu_json
 from synapse.state import v1, v2
@@ -127,83 +125,36 @@ def redaction_applies(given: Outcome, version: str) -> Outcome:
     return {"applies": redacted is not None}
 
 
-def _states(given: Outcome, events: Mapping[str, Any]) -> list[State]:
-    return [{(events[i].type, events[i].state_key): i for i in ids} for ids in given["state_sets"]]
+def states_of(given: Outcome, events: Mapping[str, Any]) -> list[State]:
+    """Return the states. They share the strings of the events and of the keys, as interned strings do."""
+    entries = {i: ((one.type, one.state_key), one.event_id) for i, one in events.items() if one.is_state()}
+    return [dict(entries[i] for i in ids) for ids in given["state_sets"]]
 
 
-def _resolved(states: list[State], events: Mapping[str, Any], store: Store, version: str) -> list[str]:
+def resolved(
+    states: list[State], events: Mapping[str, Any], store: Store, version: str, conflict_cache: Any = None
+) -> Mapping[tuple[str, str], str]:
+    """Return what Synapse resolves states to; there must be at least one.
+
+    Args:
+        states: the states.
+        events: all events.
+        store: what Synapse asks for events and for the auth chain difference.
+        version: the room version.
+        conflict_cache: where Synapse keeps its resolutions of conflicts, or None; version 1 has none.
+    """
     known = version_of(version)
-    if not states:
-        return []
     room_id = next(iter(events.values())).room_id
     if version == "1":
         running = v1.resolve_events_with_store(room_id, known, states, None, store.get_events)
     else:
-        running = v2.resolve_events_with_store(store, room_id, known, states, None, store)
-    return sorted(dict(finish(running)).values())
+        running = v2.resolve_events_with_store(store, room_id, known, states, None, store, conflict_cache)
+    found: Mapping[tuple[str, str], str] = finish(running)
+    return found
 
 
 def resolve(given: Outcome, version: str) -> Outcome:
     events = made_all(given, version)
-    return {"state": _resolved(_states(given, events), events, Store(events), version)}
-
-
-class _Timed:
-    """A resolution whose input has been read, so that it can be run many times."""
-
-    def __init__(self, given: Outcome, version: str) -> None:
-        self.version = version
-        self.events = made_all(given["input"], version)
-        self.states = _states(given["input"], self.events)
-        keys = {i: (event.type, event.state_key) for i, event in self.events.items() if event.is_state()}
-        for change in given.get("changes", []):
-            state = self.states[0].copy()
-            for event_id in change["remove"]:
-                del state[keys[event_id]]
-            state.update((keys[event_id], event_id) for event_id in change["add"])
-            self.states.append(state)
-        self.ready = (
-            self._difference() if given["mode"] == "warm" and version != "1" and self.states else None
-        )
-
-    def _difference(self) -> Any:
-        states = self.states
-        conflicted = None
-        if self.version == "12":
-            found = [(key, state.get(key)) for key in set().union(*states) for state in states]
-            agreed = set.intersection(*[set(state.items()) for state in states])
-            conflicted = {event_id for key, event_id in found if event_id and (key, event_id) not in agreed}
-        return difference_of(self.events, [set(state.values()) for state in states], conflicted)
-
-    def run(self, runs: int) -> Outcome:
-        seconds = []
-        state: list[str] = []
-        gc.collect()
-        gc.disable()  # collect only between measurements, as `timeit` does
-        for _ in range(runs):
-            store = Store(self.events, self.ready)
-            start = perf_counter()
-            state = _resolved(self.states, self.events, store, self.version)
-            seconds.append(perf_counter() - start)
-        gc.enable()
-        handed = ["auth difference"] if self.ready is not None else []
-        if self.ready is not None and self.ready.conflicted_subgraph is not None:
-            handed.append("conflicted subgraph")
-        return {
-            "seconds": seconds,
-            "state": state,
-            "implementation": f"matrix-synapse {__version__}",
-            "given": handed,
-        }
-
-
-_last: list[_Timed] = []
-
-
-def timed(given: Outcome, version: str) -> Outcome:
-    if not given.get("again"):
-        if given["operation"] != "resolve" or given["mode"] not in ("warm", "cold"):
-            raise Unsupported
-        _last.clear()
-        _last.append(_Timed(given, version))
-    return _last[0].run(given["runs"])
+    states = states_of(given, events)
+    state = resolved(states, events, Store(events), version) if states else {}
+    return {"state": sorted(state.values())}

@@ -5,6 +5,7 @@
 mod one_event;
 mod pdu;
 mod room;
+mod timing;
 
 use std::{
     any::Any,
@@ -12,9 +13,14 @@ use std::{
     panic::{self, AssertUnwindSafe},
 };
 
+use mimalloc::MiMalloc;
 use ruma_common::RoomVersionId;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
+
+/// The servers that use ruma do not use the system's allocator either.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What an operation gives.
 pub enum Answer {
@@ -90,7 +96,7 @@ fn run(request: &Request<'_>) -> Outcome {
         "auth_types" => room::auth_types(input, &rules),
         "auth" => room::auth(input, &rules),
         "resolve" => room::resolve(input, &rules),
-        "time" => room::time(input, &rules),
+        "time" => timing::time(input, &rules),
         _ => Ok(Answer::Unsupported),
     }
 }

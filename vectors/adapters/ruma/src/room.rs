@@ -1,10 +1,6 @@
 //! Operations on the events of a room: authorisation and state resolution.
 
-use std::{
-    cell::{OnceCell, RefCell},
-    collections::{HashMap, HashSet},
-    time::Instant,
-};
+use std::collections::{HashMap, HashSet};
 
 use ruma_common::{
     EventId, OwnedEventId,
@@ -24,10 +20,8 @@ use crate::{
     read,
 };
 
-const IMPLEMENTATION: &str = "ruma-state-res 0.18.0";
-
-type Events = HashMap<OwnedEventId, Pdu>;
-type State = StateMap<OwnedEventId>;
+pub type Events = HashMap<OwnedEventId, Pdu>;
+pub type State = StateMap<OwnedEventId>;
 
 #[derive(Deserialize)]
 struct OneEvent {
@@ -44,53 +38,18 @@ struct AuthInput {
 }
 
 #[derive(Deserialize)]
-struct ResolveInput {
-    events: HashMap<OwnedEventId, Fields>,
-    state_sets: Vec<Vec<OwnedEventId>>,
+pub struct ResolveInput {
+    pub events: HashMap<OwnedEventId, Fields>,
+    pub state_sets: Vec<Vec<OwnedEventId>>,
     #[serde(default)]
-    rejected: HashSet<OwnedEventId>,
+    pub rejected: HashSet<OwnedEventId>,
 }
 
-#[derive(Deserialize)]
-struct TimeInput {
-    #[serde(default)]
-    again: bool,
-    operation: Option<String>,
-    input: Option<ResolveInput>,
-    #[serde(default)]
-    changes: Vec<Change>,
-    runs: usize,
-    mode: Option<String>,
-}
-
-/// A state, given by how it differs from the first.
-#[derive(Deserialize)]
-struct Change {
-    remove: Vec<OwnedEventId>,
-    add: Vec<OwnedEventId>,
-}
-
-/// A resolution with what is ready before the clock starts.
-struct Timing {
-    events: Events,
-    states: Vec<State>,
-    /// The auth chains and the conflicted subgraph, in mode `warm`.
-    ready: Option<(
-        Vec<EventIdSet<OwnedEventId>>,
-        OnceCell<EventIdSet<OwnedEventId>>,
-    )>,
-}
-
-thread_local! {
-    /// What was measured last, to be measured again.
-    static LAST: RefCell<Option<Timing>> = const { RefCell::new(None) };
-}
-
-fn done(value: serde_json::Value) -> Outcome {
+pub fn done(value: serde_json::Value) -> Outcome {
     Ok(Answer::Output(value))
 }
 
-fn parsed(events: HashMap<OwnedEventId, Fields>, rejected: &HashSet<OwnedEventId>) -> Events {
+pub fn parsed(events: HashMap<OwnedEventId, Fields>, rejected: &HashSet<OwnedEventId>) -> Events {
     events
         .into_iter()
         .map(|(id, fields)| {
@@ -100,7 +59,10 @@ fn parsed(events: HashMap<OwnedEventId, Fields>, rejected: &HashSet<OwnedEventId
         .collect()
 }
 
-fn state_of(ids: impl IntoIterator<Item = OwnedEventId>, events: &Events) -> Result<State, String> {
+pub fn state_of(
+    ids: impl IntoIterator<Item = OwnedEventId>,
+    events: &Events,
+) -> Result<State, String> {
     let mut state = State::new();
     for id in ids {
         let event = events
@@ -194,22 +156,23 @@ pub fn resolve(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
         .map(|state| auth_chain(state, &events))
         .collect();
     let between = |conflicted: &StateMap<Vec<_>>| subgraph(conflicted.values().flatten(), &events);
-    done(json!({"state": resolved(&states, chains, &events, rules, resolution, between)?}))
+    let state = resolved(&states, chains, &events, rules, resolution, between)?;
+    done(json!({"state": sorted_ids(state)}))
 }
 
-fn states_of(sets: Vec<Vec<OwnedEventId>>, events: &Events) -> Result<Vec<State>, String> {
+pub fn states_of(sets: Vec<Vec<OwnedEventId>>, events: &Events) -> Result<Vec<State>, String> {
     sets.into_iter().map(|ids| state_of(ids, events)).collect()
 }
 
-fn resolved(
+pub fn resolved(
     states: &[State],
     chains: Vec<EventIdSet<OwnedEventId>>,
     events: &Events,
     rules: &RoomVersionRules,
     resolution: &StateResolutionV2Rules,
     subgraph: impl Fn(&StateMap<Vec<OwnedEventId>>) -> EventIdSet<OwnedEventId>,
-) -> Result<Vec<OwnedEventId>, String> {
-    let state = ruma_state_res::resolve(
+) -> Result<State, String> {
+    ruma_state_res::resolve(
         &rules.authorization,
         resolution,
         states,
@@ -217,14 +180,18 @@ fn resolved(
         |id| events.get(id),
         |conflicted| Some(subgraph(conflicted)),
     )
-    .map_err(|error| error.to_string())?;
+    .map_err(|error| error.to_string())
+}
+
+/// What is answered of a resolved state.
+pub fn sorted_ids(state: State) -> Vec<OwnedEventId> {
     let mut ids = state.into_values().collect::<Vec<_>>();
     ids.sort();
-    Ok(ids)
+    ids
 }
 
 /// The events of a state and all that lies above them, as the library's own tests make it.
-fn auth_chain(state: &State, events: &Events) -> EventIdSet<OwnedEventId> {
+pub fn auth_chain(state: &State, events: &Events) -> EventIdSet<OwnedEventId> {
     let mut chain = EventIdSet::new();
     let mut stack = state.values().collect::<Vec<_>>();
     while let Some(id) = stack.pop() {
@@ -240,7 +207,7 @@ fn auth_chain(state: &State, events: &Events) -> EventIdSet<OwnedEventId> {
 }
 
 /// The conflicted state subgraph: conflicted events and what lies on a path between two of them.
-fn subgraph<'a>(
+pub fn subgraph<'a>(
     conflicted: impl Iterator<Item = &'a OwnedEventId>,
     events: &'a Events,
 ) -> EventIdSet<OwnedEventId> {
@@ -271,103 +238,4 @@ fn subgraph<'a>(
         }
     }
     result
-}
-
-pub fn time(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
-    let Some(resolution) = rules.state_res.v2_rules() else {
-        return Ok(Answer::Unsupported);
-    };
-    let given = read::<TimeInput>(input)?;
-    if !given.again {
-        let (Some("resolve"), Some(input)) = (given.operation.as_deref(), given.input) else {
-            return Ok(Answer::Unsupported);
-        };
-        let warm = match given.mode.as_deref() {
-            Some("warm") => true,
-            Some("cold") => false,
-            _ => return Ok(Answer::Unsupported),
-        };
-        LAST.set(None);
-        LAST.set(Some(Timing::new(input, given.changes, warm)?));
-    }
-    LAST.with_borrow(|last| match last {
-        Some(timing) => timing.run(given.runs, rules, resolution),
-        None => Err("nothing was measured before".to_owned()),
-    })
-}
-
-impl Timing {
-    fn new(input: ResolveInput, changes: Vec<Change>, warm: bool) -> Result<Self, String> {
-        let events = parsed(input.events, &input.rejected);
-        let mut states = states_of(input.state_sets, &events)?;
-        for change in changes {
-            let mut state = states.first().ok_or("there is no first state")?.clone();
-            for key in state_of(change.remove, &events)?.keys() {
-                state.remove(key);
-            }
-            state.extend(state_of(change.add, &events)?);
-            states.push(state);
-        }
-        let ready = warm.then(|| (chains_of(&states, &events), OnceCell::new()));
-        Ok(Self {
-            events,
-            states,
-            ready,
-        })
-    }
-
-    fn run(
-        &self,
-        runs: usize,
-        rules: &RoomVersionRules,
-        resolution: &StateResolutionV2Rules,
-    ) -> Outcome {
-        let between =
-            |conflicted: &StateMap<Vec<_>>| subgraph(conflicted.values().flatten(), &self.events);
-        let resolved_with = |chains| {
-            resolved(
-                &self.states,
-                chains,
-                &self.events,
-                rules,
-                resolution,
-                |conflicted| match &self.ready {
-                    Some((_, known)) => known.get_or_init(|| between(conflicted)).clone(),
-                    None => between(conflicted),
-                },
-            )
-        };
-        if let Some((chains, known)) = &self.ready {
-            if known.get().is_none() {
-                resolved_with(chains.clone())?; // which leaves the subgraph ready, if one is asked for
-            }
-        }
-        let mut seconds = Vec::new();
-        let mut state = Vec::new();
-        for _ in 0..runs {
-            // The function consumes the chains: in warm runs their copy is made before the clock starts.
-            let copy = self.ready.as_ref().map(|(chains, _)| chains.clone());
-            let start = Instant::now();
-            let chains = copy.unwrap_or_else(|| chains_of(&self.states, &self.events));
-            state = resolved_with(chains)?;
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        let given: &[&str] = match self.ready {
-            Some(_) => &["auth chains", "conflicted subgraph"],
-            None => &[],
-        };
-        done(json!({
-            "seconds": seconds,
-            "state": state,
-            "implementation": IMPLEMENTATION,
-            "given": given,
-        }))
-    }
-}
-
-fn chains_of(states: &[State], events: &Events) -> Vec<EventIdSet<OwnedEventId>> {
-    states
-        .iter()
-        .map(|state| auth_chain(state, events))
-        .collect()
 }
