@@ -113,8 +113,7 @@ def test_ctrl_c_ends_all_processes_quietly(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert (out, err) == (b"", b"")
+    assert (process.returncode, out, err) == (130, b"", b"")
     assert len(children) >= 2
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from multiprocessing.resource_tracker import ensure_running
 from threading import Thread
 from typing import Any
 
@@ -44,7 +45,12 @@ def uninterrupted() -> Iterator[None]:
 
 
 def start_pool(jobs: int) -> ProcessPoolExecutor:
-    """Return a pool of so many processes. They start when the first work is submitted."""
+    """Return a pool of so many processes. They start when the first work is submitted.
+
+    Call it outside of `uninterrupted`: the process that multiprocessing starts for itself lets Ctrl-C
+    through again.
+    """
+    ensure_running()
     return ProcessPoolExecutor(jobs, get_context("spawn"), begin_worker)
 
 
@@ -62,9 +68,9 @@ class Checkers(Executor):
         Raises:
             BrokenExecutor: if a process has died.
         """
+        if self._pool is None:
+            self._pool = start_pool(self._jobs)
         with uninterrupted():
-            if self._pool is None:
-                self._pool = start_pool(self._jobs)
             try:
                 future = self._pool.submit(function, *args, **kwargs)
             except BrokenExecutor:
