@@ -127,6 +127,37 @@ def test_what_a_killed_worker_had_is_checked_here(executor: Recorded) -> None:
     assert told(check_in_parallel(entries, "11", executor=executor)) == told(check_entries(entries, "11"))
 
 
+def test_what_cannot_be_sent_to_a_process_is_checked_here() -> None:
+    """A PDU may be nested more deeply than it can be pickled. It is a finding, not the end of the check."""
+    entries = odd_entries("11")
+    nested: Any = []
+    for _ in range(5_000):
+        nested = [nested]
+    entries.insert(20, Entry(Place(99, ""), None, {**entries[0].pdu, "content": nested}))
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        found = [check for _, check in check_in_parallel(entries, "11", keys=RING, executor=executor)]
+    assert found == [check for _, check in check_entries(entries, "11", keys=RING)]
+    assert found[20].findings[0].kind.value == "malformed"
+
+
+def test_a_fault_of_the_check_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fault(Exception):
+        pass
+
+    def fail(*_: object, **__: object) -> None:
+        raise Fault
+
+    entries = odd_entries("11")
+    with ThreadPoolExecutor(1) as executor:
+        found = check_in_parallel(entries, "11", executor=executor)
+        for _ in range(5):
+            next(found)
+        monkeypatch.setattr(parallel, "check_events", fail)
+        monkeypatch.setattr(parallel, "check_entries", fail)
+        with pytest.raises(Fault):
+            next(found)
+
+
 def test_only_a_few_chunks_are_under_way() -> None:
     executor = Recorded()
     taken = 0

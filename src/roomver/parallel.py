@@ -40,7 +40,8 @@ def check_in_parallel(
     """Check the entries of an input as `check_entries` does, with the workers of an executor.
 
     The first two thousand entries are checked here, so that a short input starts no worker. If the executor
-    breaks, because one of its processes was killed, the rest is checked here: nothing is lost.
+    breaks, because one of its processes was killed, the rest is checked here: nothing is lost. So is a chunk
+    that the executor cannot send or check.
 
     Args:
         entries: taken as the results are. If the iterator raises, the entries before that are checked first.
@@ -86,8 +87,9 @@ def check_in_parallel(
         chunk, future = running.popleft()
         try:
             checks = iter(future.result())
-        except BrokenExecutor:
-            broken = True
+        except Exception as error:
+            # Some PDUs cannot be pickled: they are nested too deeply. A fault of a check comes up again here.
+            broken = broken or isinstance(error, BrokenExecutor)
             yield from check_entries(chunk, record, keys=keys)
             continue
         yield from with_checks(chunk, _with_events(chunk, checks, record))
