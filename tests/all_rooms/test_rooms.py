@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from roomver.cli.all_rooms.find import find_rooms
 from roomver.cli.all_rooms.totals import STATUS, Totals
 from roomver.cli.all_rooms.words import rooms_progress
 from roomver.cli.all_rooms.worker import Order, Several, check_order
+from roomver.cli.heard import hushed
+
+needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason="writes Parquet")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +63,31 @@ def test_a_folder_has_its_files_in_any_depth_and_its_databases(database: str, tm
         str(Path(one.source).relative_to(tmp_path)) for one in find_rooms([str(tmp_path)], [], immutable=True)
     }
     assert found == {"a/homeserver.db", "a/b/room.jsonl", "a/else-wal"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a named pipe")
+def test_what_is_not_a_file_is_left_out_of_a_folder(tmp_path: Path) -> None:
+    """Nobody may ever write to a pipe, and a device may have no end."""
+    (tmp_path / "room.jsonl").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe\x1b[2J")
+    (tmp_path / "device").symlink_to(os.devnull)
+    (tmp_path / "link").symlink_to("room.jsonl")
+    (tmp_path / "broken").symlink_to("nowhere")
+    with hushed() as heard:
+        found = {Path(one.source).name for one in find_rooms([str(tmp_path)], [], immutable=False)}
+    assert found == {"room.jsonl", "link", "broken"}
+    assert len(heard) == 2
+    assert all(line.endswith("it is not a file, so it is left out") and line.isprintable() for line in heard)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", pytest.param("out.parquet", marks=needs_parquet)])
+def test_the_file_of_results_is_not_a_room_of_its_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copyfile(VECTORS / "v1.jsonl", tmp_path / "in" / "v1.jsonl")
+    out = tmp_path / "in" / name
+    other = tmp_path / "in" / "." / name
+    assert summary(str(tmp_path / "in"), "-o", str(out))["rooms"] == 1
+    assert summary(str(tmp_path / "in"), "-o", str(other), "--resume")["rooms"] == 1
 
 
 def test_a_source_that_is_given_twice_is_checked_once(database: str) -> None:

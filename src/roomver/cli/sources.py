@@ -239,7 +239,7 @@ def opened_room(
             # A recording and a state given as IDs are of one room: an event of another one is a fault in it.
             is_of_one = room.header is not None or any(part.origin.state_ids for part in room.parts)
             if choice.named is None and not is_of_one and not may_mix:
-                room.entries = _ofone_room(room.entries, inputs[0][1], room.version)
+                room.entries = _of_one_room(room.entries, inputs[0][1], room.version)
             yield room
         return
     with ExitStack() as stack:
@@ -317,7 +317,7 @@ def stamp_file(file: str) -> str:
     return digest.hexdigest()
 
 
-def _ofone_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
+def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
     """Yield the same entries.
 
     Raises:

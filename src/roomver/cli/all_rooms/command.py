@@ -1,12 +1,13 @@
 """A call of ``roomver check --rooms``, from the sources to the summary."""
 
+import os
 import pickle
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import click
 
@@ -125,6 +126,7 @@ class _Session:
     def go(self) -> int:
         """Check all rooms, and return the exit code."""
         found = find_rooms(self._asked.sources, self._asked.more, immutable=self._asked.immutable)
+        found = [one for one in found if not self._is_output(one.source)]
         if not found:
             name = " and ".join(map(display_name, self._asked.sources))
             raise InputError(name, "there are no rooms: neither files nor a room in a database")
@@ -141,6 +143,13 @@ class _Session:
         finally:
             self._out.close()
         return self._end(len(found))
+
+    def _is_output(self, source: str) -> bool:
+        """Tell whether a source is a file of results, which may be in a folder of rooms."""
+        output = self._many.output
+        if output is None or Path(source).name not in {Path(one).name for one in (output, lines_of(output))}:
+            return False
+        return any(os.path.realpath(source) == os.path.realpath(one) for one in (output, lines_of(output)))
 
     def _opened(self) -> _Output:
         output = self._many.output
@@ -168,10 +177,8 @@ class _Session:
 
     def _again(self, answer: Answer) -> None:
         """Take an answer of an earlier run."""
-        source, room_id = answer.get("source"), answer.get("room_id")
-        if type(source) is not str:
-            return
-        if answer.get("chosen") and type(room_id) is str:
+        source, room_id = cast(str, answer["source"]), answer["room_id"]
+        if answer["chosen"] and type(room_id) is str:
             self._rooms_done.add((source, room_id))
         else:
             self._files_done.add(source)

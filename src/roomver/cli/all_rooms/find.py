@@ -1,6 +1,7 @@
 """Which rooms there are: in databases, in the files of folders, and in files."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,7 +40,7 @@ def find_rooms(sources: Sequence[str], more: Sequence[str], *, immutable: bool) 
 
     Args:
         sources: databases, folders and files. Of a folder, the files in it and below it are taken, in any
-            depth, without hidden ones.
+            depth, without hidden ones, pipes and devices.
         more: databases that go with each source.
         immutable: see `open_database`.
     """
@@ -64,12 +65,25 @@ def _files(sources: Iterable[str]) -> Iterator[str]:
             there = set(names)
             for name in sorted(names):
                 if not name.startswith(".") and not _is_beside(name, there):
-                    yield str(Path(folder, name))
+                    file = str(Path(folder, name))
+                    if _is_without_end(file):
+                        line = f"roomver: {display_name(file)}: it is not a file, so it is left out"
+                        tell(printable(line))
+                    else:
+                        yield file
 
 
 def _refuse(error: OSError) -> None:
     """End the search: rooms in a folder that cannot be read would be left out unsaid."""
     raise InputError(display_name(str(error.filename)), error.strerror or str(error))
+
+
+def _is_without_end(file: str) -> bool:
+    """Tell whether reading may never end, as that of a pipe to which nobody writes."""
+    try:
+        return not stat.S_ISREG(Path(file).stat().st_mode)
+    except (OSError, ValueError):
+        return False  # whoever opens it says why
 
 
 def _is_beside(name: str, there: set[str]) -> bool:
