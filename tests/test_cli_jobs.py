@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -80,6 +80,31 @@ def test_a_killed_process_loses_nothing_and_is_told(room: str, monkeypatch: pyte
     beside = run("check", room, "--jobs", "2")
     assert (beside.exit_code, beside.stdout) == (alone.exit_code, alone.stdout)
     assert "a process that checked events was killed" in beside.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [BlockingIOError(11, "no process"), NotImplementedError("no semaphores"), RuntimeError("no thread")]
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_where_no_process_can_start_this_one_does_the_work(
+    error: Exception, late: bool, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some containers have no shared memory, or a limit of processes. That was enough before."""
+
+    class Broken(Executor):
+        def submit(self, *_: Any, **__: Any) -> Any:
+            raise error
+
+    def start(jobs: int) -> Executor:
+        if late:
+            return Broken()
+        raise error
+
+    alone = run("check", room, "--jobs", "1")
+    monkeypatch.setattr(pool, "start_pool", start)
+    beside = run("check", room, "--jobs", "2")
+    assert (beside.exit_code, beside.stdout) == (alone.exit_code, alone.stdout)
+    assert f"no process can be started to check events ({error})" in beside.stderr
 
 
 @pytest.mark.parametrize("bad", ["0", "-1", "x"])

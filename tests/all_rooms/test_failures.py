@@ -18,6 +18,7 @@ from command_line import run
 from all_rooms import dying
 from all_rooms.calls import VECTORS, by_room, checked, lines_of, setup, started, summary
 from roomver import __version__
+from roomver.cli import pool
 from roomver.cli.all_rooms import executors, results, worker
 from roomver.cli.all_rooms.stopping import stopping
 
@@ -102,7 +103,7 @@ def test_a_worker_that_is_killed_from_outside_costs_nothing(
 
 
 def test_workers_that_cannot_start_end_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "begin", os.abort)
+    monkeypatch.setattr(pool, "begin_worker", os.abort)
     result = run("check", "--rooms", str(folder))
     assert result.exit_code == 2
     assert "roomver: no worker process can be started" in result.stderr
@@ -124,6 +125,16 @@ def test_a_second_signal_has_its_usual_effect() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_system_without_semaphores_ends_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise NotImplementedError("no semaphores")
+
+    monkeypatch.setattr(executors, "start_pool", refuse)
+    result = run("check", "--rooms", str(folder))
+    assert result.exit_code == 2
+    assert "no worker process can be started: no semaphores" in result.stderr
 
 
 def test_workers_end_when_the_main_process_is_killed(folder: Path, tmp_path: Path) -> None:

@@ -7,13 +7,20 @@ threads. It leaves Ctrl-C to this one, and ends when this one ends.
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.resource_tracker import ensure_running
 from threading import Thread
-from typing import Any
+from typing import Any, Final
+
+CANNOT_START: Final = (OSError, ImportError, RuntimeError)
+"""What is raised where the system has no semaphores for processes, or allows no more processes or threads."""
+
+_KILLED: Final = "a process that checked events was killed"
+_MOST_ON_WINDOWS: Final = 61  # processes that a pool may have there
 
 
 def begin_worker() -> None:
@@ -45,43 +52,53 @@ def uninterrupted() -> Iterator[None]:
 
 
 def start_pool(jobs: int) -> ProcessPoolExecutor:
-    """Return a pool of so many processes. They start when the first work is submitted.
+    """Return a pool of so many processes at most. They start when the first work is submitted.
 
     Call it outside of `uninterrupted`: the process that multiprocessing starts for itself lets Ctrl-C
     through again.
     """
-    ensure_running()
+    if sys.platform == "win32":
+        jobs = min(jobs, _MOST_ON_WINDOWS)
+    else:
+        ensure_running()
     return ProcessPoolExecutor(jobs, get_context("spawn"), begin_worker)
 
 
 class Checkers(Executor):
-    """A pool that is not made before it is used, and that remembers whether one of its processes died."""
+    """A pool that is not made before it is used, and that remembers why it could not do its work.
+
+    Attributes:
+        failure: what happened to its processes; empty if nothing did.
+    """
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
-        self.died = False
+        self.failure = ""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Give work to a process.
 
         Raises:
-            BrokenExecutor: if a process has died.
+            BrokenExecutor: if a process has died, or if none can be started.
         """
-        if self._pool is None:
-            self._pool = start_pool(self._jobs)
-        with uninterrupted():
-            try:
+        try:
+            if self._pool is None:
+                self._pool = start_pool(self._jobs)
+            with uninterrupted():
                 future = self._pool.submit(function, *args, **kwargs)
-            except BrokenExecutor:
-                self.died = True
-                raise
+        except BrokenExecutor:
+            self.failure = _KILLED
+            raise
+        except CANNOT_START as error:
+            self.failure = f"no process can be started to check events ({error})"
+            raise BrokenExecutor(self.failure) from None
         future.add_done_callback(self._note)
         return future
 
     def _note(self, future: "Future[Any]") -> None:
         if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
-            self.died = True
+            self.failure = _KILLED
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes."""

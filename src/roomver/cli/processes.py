@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from .escaped import printable
 from .heard import tell
 
 if TYPE_CHECKING:
@@ -65,5 +66,5 @@ def checkers() -> "Iterator[Executor | None]":
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
-    if executor.died:
-        tell("roomver: a process that checked events was killed: the other events were checked without it")
+    if executor.failure:
+        tell(printable(f"roomver: {executor.failure}: the other events were checked without it"))

@@ -19,7 +19,7 @@ from ... import __version__
 from ...readers import InputError
 from ...readers.addresses import shown
 from ..escaped import printable
-from ..pool import start_pool, uninterrupted
+from ..pool import CANNOT_START, start_pool, uninterrupted
 from .options import LOCAL
 from .run import Reply, Workers, WorkersGone
 from .worker import Order, check_order, greet
@@ -44,7 +44,10 @@ class Pool:
         self._pool: Executor = self._started()
 
     def _started(self) -> Executor:
-        return start_pool(self._jobs)
+        try:
+            return start_pool(self._jobs)
+        except CANNOT_START as error:
+            raise WorkersGone(printable(f"no worker process can be started: {error}")) from None
 
     def call(self, function: Callable[[], str]) -> "Future[str]":
         """Call a function in a worker."""
