@@ -130,10 +130,11 @@ def test_what_a_killed_worker_had_is_checked_here(executor: Recorded) -> None:
 def test_what_cannot_be_sent_to_a_process_is_checked_here() -> None:
     """A PDU may be nested more deeply than it can be pickled. It is a finding, not the end of the check."""
     entries = odd_entries("11")
+    pdu: Any = entries[0].pdu
     nested: Any = []
     for _ in range(5_000):
         nested = [nested]
-    entries.insert(20, Entry(Place(99, ""), None, {**entries[0].pdu, "content": nested}))
+    entries.insert(20, Entry(Place(99, ""), None, {**pdu, "content": nested}))
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
         found = [check for _, check in check_in_parallel(entries, "11", keys=RING, executor=executor)]
     assert found == [check for _, check in check_entries(entries, "11", keys=RING)]
