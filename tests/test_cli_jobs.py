@@ -83,7 +83,8 @@ def test_a_killed_process_loses_nothing_and_is_told(room: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    "error", [BlockingIOError(11, "no process"), NotImplementedError("no semaphores"), RuntimeError("no thread")]
+    "error",
+    [BlockingIOError(11, "no process"), NotImplementedError("no semaphores"), RuntimeError("no thread")],
 )
 @pytest.mark.parametrize("late", [False, True])
 def test_where_no_process_can_start_this_one_does_the_work(
