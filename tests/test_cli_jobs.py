@@ -114,6 +114,23 @@ def test_a_wrong_number_is_refused(room: str, bad: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_is_held_back_from_a_process_that_starts() -> None:
+    """It would end with a traceback while it imports what it needs.
+
+    In a process of its own, in which multiprocessing has not been used yet.
+    """
+    script = (
+        "from signal import SIG_BLOCK, SIGINT, pthread_sigmask\n"
+        "from roomver.cli.pool import Checkers\n"
+        "with Checkers(1) as pool:\n"
+        "    there = pool.submit(pthread_sigmask, SIG_BLOCK, ()).result()\n"
+        "print(SIGINT in there, SIGINT in pthread_sigmask(SIG_BLOCK, ()))\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout == "True False\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_ends_all_processes_quietly(tmp_path: Path) -> None:
     path = tmp_path / "room.jsonl"
     events = played(Random(3), "11", 40)
