@@ -166,7 +166,6 @@ def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--jobs", "2"], "--jobs goes with --rooms"),
         (["--resume"], "--resume goes with --rooms"),
         (["--output", "x"], "--output goes with --rooms"),
         (["--scheduler", "local"], "--scheduler goes with --rooms"),
