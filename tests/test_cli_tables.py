@@ -8,7 +8,7 @@ from command_line import Write, header, public_room, run
 from command_line import entries as lines_of
 from rich.table import Table
 
-from roomver.cli.tables import print_table
+from roomver.cli.tables import print_table, wrapped
 
 BROKEN = "join_authorised_via_users_server"  # one letter too long for `versions` in 80 columns
 COMMANDS = {
@@ -65,6 +65,29 @@ def test_nothing_of_a_check_is_lost(width: int, write: Write, monkeypatch: pytes
         assert kind in narrow
 
 
+@pytest.mark.parametrize(
+    ("reason", "values"),
+    [
+        (
+            "the sender leaves, but is neither in the room nor invited (nor knocking)",
+            ["sender @zoe:remote.example", "membership ban"],
+        ),
+        (
+            "the event sets an entry of events (or notifications) above the sender's level",
+            ["entry events[m.room.name]", "new 60", "sender level from users_default default, not set in $A"],
+        ),
+        ("the sender is not joined", ['membership "ban, or (so) they say"', "sender @zoe:remote.example"]),
+        ("users is not an object that maps user IDs to levels", ['not a user id "@odd (1), @odd (2)"']),
+    ],
+)
+def test_each_value_that_a_rule_compared_has_its_own_line(reason: str, values: list[str]) -> None:
+    said = f"v11 rule 4.5.1 (a.rule): {reason}"
+    narrow = wrapped(f"    rejected: {said} ({', '.join(values)})", 60).split("\n")
+    told = [line.strip() for line in narrow if line.startswith("      ") and not line.startswith("        ")]
+    assert told == values
+    assert " ".join(line.strip() for line in narrow if line.strip() not in values) == f"rejected: {said}"
+
+
 def test_the_rows_of_a_table_that_does_not_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +122,8 @@ def test_columns_sets_the_width_of_a_pipe_and_no_id_is_broken(
     assert not {word.strip("()") for word in words(wide)} - {word.strip("()") for word in words(narrow)}
     reason = narrow.split(f"{topic.event_id}  m.room.topic")[1]
     assert "\n      sender @bob:b.example\n      sender level 0\n" in reason
-    assert f" in {built.state['m.room.power_levels', ''].event_id}\n" in reason
+    levels = built.state["m.room.power_levels", ""].event_id
+    assert f"\n      sender level from users_default default, not set in\n        {levels}\n" in reason
     for nothing in ("", "x", "-80", "99999999"):
         monkeypatch.setenv("COLUMNS", nothing)
         assert run("check", file).stdout == wide

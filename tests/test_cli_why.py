@@ -171,8 +171,10 @@ def test_the_history_of_the_power_levels_says_what_each_event_changed(write: Wri
     file = write("room.jsonl", [header("10"), *lines])
     text, _ = ask("history", file, "m.room.power_levels", "--unsigned")
     assert f'changed users["{BOB}"] from 50 to absent, ' in flat(text)
-    assert flat(text).count("from absent to ") == 4
-    assert " and 7 more replaced" in flat(text)
+    # Whoever lost or got a level finds their name. Of the other entries, a few are enough.
+    for n in range(9):
+        assert f'users["@u{n}:b.example"] from absent to 1' in flat(text)
+    assert " and 1 more replaced" in flat(text)
     assert_safe(text.stdout)
 
 

@@ -20,7 +20,7 @@ from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, 
 from roomver.cli.all_rooms import options
 from roomver.cli.all_rooms.find import find_rooms
 from roomver.cli.all_rooms.totals import STATUS, Totals
-from roomver.cli.all_rooms.words import rooms_progress
+from roomver.cli.all_rooms.words import _about, rooms_progress
 from roomver.cli.all_rooms.worker import Order, Several, check_order
 from roomver.cli.heard import hushed
 
@@ -269,6 +269,32 @@ def test_the_summary_names_the_rooms_to_look_at(write: Write) -> None:
         "rejected": {"events": 1, "rooms": 1},
         "server-differs": {"events": 1, "rooms": 1},
     }
+
+
+def test_the_summary_names_the_undecided_rooms(database: str) -> None:
+    result = run("check", "--rooms", database)
+    assert result.exit_code == 3
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    at = lines.index("undecided rooms: 3")
+    room = "'!YGAJdctWjcfxKpwlGj:far.example'"
+    assert lines[at + 1 : at + 3] == ["  8 events undecided", f"    roomver check {database} --room {room}"]
+    listed = summary(database, code=3)["lists"]["undecided"]
+    assert [(one["status"], one["undecided"]) for one in listed] == [("undecided", n) for n in (8, 2, 1)]
+
+
+def test_an_undecided_room_without_undecided_events_says_why() -> None:
+    (answer,) = checked(str(VECTORS / "v1.jsonl"))
+    one = answer | {"status": "undecided", "code": 3, "undecided": 0, "checks_unknown": 0}
+    said = {
+        "2 events with an unknown check": one | {"checks_unknown": 2},
+        "a state is missing": one | {"reason": "a state is missing"},
+        "decisions of the server cannot be compared": one,
+    }
+    for words, undecided in said.items():
+        totals = Totals(10)
+        totals.add(undecided)
+        assert totals.lists["undecided"].number == 1
+        assert _about(undecided, "undecided") == words
 
 
 def test_results_can_go_to_standard_output(database: str) -> None:

@@ -142,7 +142,7 @@ def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
                 lines.append(("", step.why))
             subject, before = teller.events[step.event_id], teller.events.get(step.before or "")
             if step.judged is Judged.ACCEPTED and before is not None and subject.type == POWER_LEVELS[0]:
-                levels = levels_said(before, subject)
+                levels = levels_said(before, subject, all_users=True)
                 lines.append(("", f"changed {teller.text(levels) if levels else 'no level'}"))
             if step.judged is Judged.ACCEPTED:
                 lines.append(("", f"replaced {_value(step.known_before, step.before, teller)}"))

@@ -17,7 +17,10 @@ _NARROWEST: Final = 24  # of a column whose words may be broken: at least this, 
 _INDENT: Final = 2
 
 
-_VALUES: Final = re.compile(r"(.*\bv?[\w.]+ rule [^:]+: [^(]*)\((.*)\)(.*)")
+# What a verdict says, and the values behind it. A reason may have "(or notifications)" of its own.
+_VALUES: Final = re.compile(r"(.*\bv?[\w.]+ rule [^:]+: [^(]*(?:\([^()]*\) [^(]*)*)\((.*)\)(.*)")
+# A value may have a comma: in quotes, or in where a level comes from.
+_VALUE: Final = re.compile(r'(?:"(?:\\.|[^"\\])*(?:"|$)|, not set in |,(?! )|[^,"])+')
 
 
 def wrapped(line: str, width: int) -> str:
@@ -31,7 +34,7 @@ def wrapped(line: str, width: int) -> str:
     lines, deeper = [line], indent
     if (found := _VALUES.fullmatch(line)) is not None:
         said, values, after = found.groups()
-        lines = [said.rstrip(), *(f"{indent}{value}" for value in values.split(", "))]
+        lines = [said.rstrip(), *(f"{indent}{value.strip()}" for value in _VALUE.findall(values))]
         lines[-1] += after
         deeper += "  "
     broken = [

@@ -161,8 +161,13 @@ def _now_said(change: Change, *, soft_failed: bool) -> Said:
     return said("The current value is {now}.", now=event(change.now))
 
 
-def levels_said(before: Event, after: Event) -> Said:
+def levels_said(before: Event, after: Event, *, all_users: bool = False) -> Said:
     """Say which entries of the power levels an event changed, against the one that it replaced.
+
+    Args:
+        before: the event that was replaced.
+        after: the event.
+        all_users: name every user whose level changed, not only the first ones.
 
     Returns:
         The first entries, as in ``users["@a:b"] from 50 to 0``, those of users first; empty if none changed.
@@ -171,9 +176,10 @@ def levels_said(before: Event, after: Event) -> Said:
     changed = [
         path for path in sorted({*old, *new}, key=_users_first) if _differ(old.get(path), new.get(path))
     ]
+    users = sum(path.startswith("users[") for path in changed) if all_users else 0
     told = [
         said("{path} from {old} to {new}", path=value(path), old=_level(old, path), new=_level(new, path))
-        for path in changed[:_LEVELS]
+        for path in changed[: max(_LEVELS, users)]
     ]
     more = len(changed) - len(told)
     listed = joined(told, ", ")

@@ -55,7 +55,8 @@ class Totals:
         self.unchecked: Counter[str] = Counter()
         self.codes: set[int] = set()
         self.lists: dict[str, _Most] = {
-            name: _Most(most) for name in ("not_read", "findings", "disagreements", "resets", "slowest")
+            name: _Most(most)
+            for name in ("not_read", "findings", "undecided", "disagreements", "resets", "slowest")
         }
 
     def add(self, answer: Answer) -> None:
@@ -78,6 +79,7 @@ class Totals:
             self.events += one["events"] or 0
         self.lists["not_read"].add(unread, answer)
         self.lists["findings"].add(one["status"] == "findings" and max(1, one["bad"]), answer)
+        self.lists["undecided"].add(one["status"] == "undecided" and max(1, one["undecided"]), answer)
         self.lists["disagreements"].add(sum(differ.values()), answer)
         self.lists["resets"].add(one["resets"], answer)
         self.lists["slowest"].add(one["seconds"] or 0, answer)

@@ -37,6 +37,7 @@ _STATUS_TEXT: Final = {
 _HEADINGS: Final = {
     "not_read": "rooms without a result",
     "findings": "rooms with findings",
+    "undecided": "undecided rooms",
     "disagreements": "rooms on which the server differs",
     "resets": "rooms with state resets",
     "slowest": "slowest rooms",
@@ -123,6 +124,14 @@ def _about(answer: Answer, name: str) -> str:
             if one["contradictions"]:
                 kinds = counted(one["contradictions"], "contradiction", "contradictions")
             return f"{kinds} ({counted(one['events'], 'event', 'events')})"
+        case "undecided":
+            if one["reason"]:
+                return cast(str, one["reason"])
+            if one["undecided"]:
+                return counted(one["undecided"], "event undecided", "events undecided")
+            if unknown := one["checks_unknown"]:
+                return counted(unknown, "event with an unknown check", "events with an unknown check")
+            return "decisions of the server cannot be compared"
         case "disagreements":
             differ = one["disagreements"]
             parts = [
