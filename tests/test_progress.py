@@ -223,6 +223,8 @@ OWN_PARTS = {
     "resolve FILE": "state.resolve",
     "shrink FILE --keep reset -o FOLDER/small.jsonl": "shrink.shrink",
     "vectors capture FILE EVENT -o FOLDER/case.json": "vectors.capture.capture_auth",
+    "resets FILE --cache FOLDER/kept": "loading.write_kept",
+    "history FILE m.room.member --cache FOLDER/kept": "loading.read_kept",
     "record FILE -o FOLDER/record.jsonl": "record.recording_lines",
     "record FILE -o FOLDER/record.jsonl --anonymise": "record.anonymise",
 }

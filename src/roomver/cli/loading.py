@@ -26,7 +26,7 @@ from .heard import hearing, tell
 from .loaded import ADDED, LoadedRoom
 from .merged import tell_contradictions, tell_other_rooms
 from .processes import checkers
-from .progress import room_progress
+from .progress import room_progress, work_progress
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room, stamp_sources
 from .unknown_checks import doubt_lines, signature_lines
 
@@ -97,7 +97,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         choice=choice._replace(event_id=None),
         brief=brief,
     )
-    kept = read_kept(cache, asked)
+    with work_progress("reading the cache"):
+        kept = read_kept(cache, asked)
     if kept is not None and cast(LoadedRoom, kept.room).names(choice.event_id):
         for line in kept.heard:
             tell(line)
@@ -106,7 +107,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         room = load()
     # What was read may be newer than the stamps, and a later call may find the sources as they were.
     if kept is None and room.names(choice.event_id) and stamp_sources(names, choice) == stamps:
-        write_kept(cache, asked, Kept(room, heard))
+        with work_progress("writing the cache"):
+            write_kept(cache, asked, Kept(room, heard))
     return room
 
 
