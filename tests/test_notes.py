@@ -1,6 +1,7 @@
 """Notes on standard error: they fit the terminal, and what is to be copied from them stays whole."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -81,3 +82,23 @@ def test_only_spaces_are_lost(note: str, width: int) -> None:
     lines = note_lines(note, width)
     assert "".join(lines).replace(" ", "") == note.replace(" ", "")
     assert all(cell_len(line) <= width or " " not in line.strip() or "`" in line for line in lines)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal of its own")
+def test_why_an_entry_was_resolved_fits_the_terminal() -> None:
+    call = ["resolve", ROOM, "--unsigned", "--at", "$fYNbD3w5", "--why", "m.room.member", "@m00:x0.example"]
+    command = [sys.executable, "-m", "roomver", *call]
+    ours, theirs = pty.openpty()
+    try:
+        env = {**os.environ, "COLUMNS": "80"}
+        subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, check=True, env=env, timeout=60)
+        shown = os.read(ours, 65_536).decode().replace("\r", "").splitlines()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    piped = subprocess.run(
+        command, capture_output=True, check=True, text=True, timeout=60
+    ).stdout.splitlines()
+    assert all(cell_len(line) <= 80 for line in shown)
+    assert any(len(line) > 80 for line in piped)
+    assert " ".join(" ".join(shown).split()) == " ".join(" ".join(piped).split())

@@ -35,7 +35,7 @@ def check_in_parallel(
     *,
     executor: Executor,
     keys: KeyRing | None = NO_KEYS,
-    ahead: int = 8,
+    ahead: int = 32,
 ) -> Iterator[tuple[Entry, EventCheck]]:
     """Check the entries of an input as `check_entries` does, with the workers of an executor.
 

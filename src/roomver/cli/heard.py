@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -25,19 +25,29 @@ def say(line: str) -> None:
 
     Where there is no terminal it stays one line, also if COLUMNS is set: programs read it.
     """
-    width = _width()
-    for one in [line] if width is None else note_lines(line, max(_NARROWEST, width)):
+    for one in _fitted(line, sys.stderr):
         click.echo(one, err=True)
 
 
-def _width() -> int | None:
-    if not sys.stderr.isatty():
+def print_fitted(line: str) -> None:
+    """Write a line to standard output, broken between words as `say` does."""
+    for one in _fitted(line, sys.stdout):
+        click.echo(one)
+
+
+def _fitted(line: str, stream: TextIO) -> list[str]:
+    width = _width(stream)
+    return [line] if width is None else note_lines(line, max(_NARROWEST, width))
+
+
+def _width(stream: TextIO) -> int | None:
+    if not stream.isatty():
         return None
     columns = os.environ.get("COLUMNS", "")
     if re.fullmatch("[0-9]{1,4}", columns) and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
     except (OSError, ValueError):
         return _USUAL
 

@@ -10,6 +10,7 @@ from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from .common import console
 from .escaped import ascii_json, printable
+from .heard import print_fitted
 from .loaded import LoadedRoom
 from .trace import trace_data, trace_lines
 
@@ -91,7 +92,7 @@ def print_trace(resolution: Resolution) -> None:
 def print_why(resolution: Resolution, key: StateKey) -> None:
     """Print which events competed for an entry."""
     for line in str(resolution.why(key)).splitlines():
-        click.echo(printable(line))
+        print_fitted(printable(line))
 
 
 def print_resolution(
