@@ -12,7 +12,7 @@
 * Window: of long drawings a part can be asked for. All rows above it are one row then, and all rows below it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
@@ -175,9 +175,7 @@ def draw(
     order = drawn_order(replayed)
     place = {event_id: number for number, event_id in enumerate(order)}
     parents = [
-        sorted(
-            {at for one in replayed.events[event_id].prev_event_ids if (at := place.get(one, -1)) > number}
-        )
+        _rows_followed(replayed.events[event_id].prev_event_ids, number, place)
         for number, event_id in enumerate(order)
     ]
     drawing = Drawing([], find_marks(found), len(order), _replay=replayed)
@@ -325,6 +323,14 @@ class _Folding:
     def _judged(self, number: int) -> Mark:
         mark = self.marks.get(self.order[number], PLAIN)
         return Mark(mark.judged, mark.unsure)
+
+
+def _rows_followed(prev: Sequence[EventId], number: int, place: Mapping[EventId, int]) -> list[int]:
+    """Return the rows, below a row, that it follows, from the top."""
+    if len(prev) == 1:
+        at = place.get(prev[0], -1)
+        return [at] if at > number else []
+    return sorted({at for one in prev if (at := place.get(one, -1)) > number})
 
 
 def _nodes(  # noqa: PLR0913, PLR0917 - the rows as `draw` has them
