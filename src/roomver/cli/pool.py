@@ -74,7 +74,7 @@ class Checkers(Executor):
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
-        self.failure = ""
+        self.failure: str = ""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Give work to a process.

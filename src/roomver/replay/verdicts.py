@@ -42,8 +42,8 @@ class Allowed:
     __slots__ = ("group", "read", "verdict")
 
     def __init__(self, verdict: Verdict, read: Sequence[tuple[StateKey, EventId | None]]) -> None:
-        self.verdict = verdict
-        self.read = read
+        self.verdict: Verdict = verdict
+        self.read: Sequence[tuple[StateKey, EventId | None]] = read
         self.group: int | None = None
 
     def are_in(self, state: StateMap[EventId], group: int) -> bool:

@@ -19,7 +19,7 @@ class _Most:
         self._most = most
         self._heap: list[tuple[float, int, Answer]] = []
         self._numbers = count(0, -1)  # of equal ones, the first stays
-        self.number = 0
+        self.number: int = 0
 
     def add(self, value: float, answer: Answer) -> None:
         """Add an answer whose value is not zero."""
@@ -46,7 +46,8 @@ class Totals:
     """
 
     def __init__(self, most: int | None) -> None:
-        self.rooms = self.events = 0
+        self.rooms: int = 0
+        self.events: int = 0
         self.status: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.rooms_by_kind: Counter[str] = Counter()
