@@ -167,7 +167,7 @@ def test_a_reset_is_shown_with_its_merge_and_both_sides(open_room: Open) -> None
     page = opened.page
     assert page.get_attribute("#tab-resets", "aria-selected") == "true"
     assert page.locator("#panel tbody tr").count() == 12
-    assert page.locator("#panel tbody tr").first.inner_text().count("nobody's intent") == 1
+    assert page.locator("#panel tbody tr").first.inner_text().count("unintended") == 1
     assert opened.chosen() == '@ann:one.example\'s message "merge"'
     text = page.inner_text("#right")
     assert "Merge: the resolution step by step" in text
