@@ -45,8 +45,12 @@ def check_power_levels(context: Context) -> Verdict:
         return context.allow(POWER_LEVELS_FIRST)
     old = power_levels_of(previous)
 
-    # The rules on named levels and on entries of events decide only if a level is above the sender's.
-    if max(old.highest, new.highest) > context.levels.user(event.sender):
+    # The rules on named levels and on entries of events decide only if a level is above the sender's. Changes
+    # of notifications are rare: they are always checked.
+    if (
+        max(old.highest, new.highest) > context.levels.user(event.sender)
+        or old.notifications != new.notifications
+    ):
         for check in (_check_named, _check_entries):
             verdict = check(context, old, new)
             if verdict is not None:

@@ -116,7 +116,7 @@ def _visit(full: set[EventId], known: KnownEvents) -> tuple[set[EventId], set[Ev
         if (event.room_id, event.room_version.identifier) != in_room:
             known.check_room(full)
         # No power event has its sender as its state key. Most events of most rooms do.
-        if event.sender != event.state_key and _is_power_event(event):
+        if _is_power_event(event):
             power_events.add(event_id)
         for parent in event.auth_parents:
             if parent not in events:
