@@ -11,6 +11,7 @@ from roomver import resolve, rules
 from roomver.versions import StateResolution
 
 from .labelled import ALICE, Room
+from .restricted import authorised_join
 
 
 def _room_1() -> Room:
@@ -124,23 +125,7 @@ def test_version_1_keeps_the_event_checked_last_if_none_is_allowed() -> None:
 
 @pytest.mark.parametrize("version", versions_from(8))
 def test_version_1_reads_the_authoriser_of_a_restricted_join(version: str) -> None:
-    room = builder.Room(version, signed=False)
-    room.join(builder.ALICE)
-    room.power({"users": {builder.BOB: 100} if version == "12" else {builder.ALICE: 100, builder.BOB: 100}})
-    room.join_rule("public")
-    room.join(builder.BOB)
-    room.join_rule("restricted")
-    before = dict(room.state)
-    states = []
-    # Carol was invited and left. On another branch Bob authorised her join, later.
-    room.member(builder.CAROL, "invite", by=builder.ALICE)
-    room.member(builder.CAROL, "leave", depth=5)
-    states.append({key: event.event_id for key, event in room.state.items()})
-    room.state = before
-    joined = room.member(
-        builder.CAROL, "join", more={"join_authorised_via_users_server": builder.BOB}, depth=9
-    )
-    states.append({key: event.event_id for key, event in room.state.items()})
+    room, joined, states = authorised_join(version)
     resolution = resolve(states, room.events, algorithm=StateResolution.V1, trace=True)
     why = resolution.why(("m.room.member", builder.CAROL))
     assert why.event_id == joined.event_id

@@ -14,6 +14,7 @@ from roomver import MissingEvents, check_auth, resolve, rules
 from roomver.resolution import Resolution
 
 from .labelled import ALICE, BEFORE_12, BOB, CAROL, GREATEST, LATER, Room
+from .restricted import authorised_join
 
 # Rooms that servers resolve differently
 
@@ -285,22 +286,8 @@ def test_power_levels_with_another_state_key_are_neither_a_power_event_nor_on_th
 
 @pytest.mark.parametrize("version", builder.versions_from(8))
 def test_a_check_reads_the_authoriser_of_a_restricted_join_that_no_check_read_before(version: str) -> None:
-    room = builder.Room(version, signed=False)
-    room.join(builder.ALICE)
-    room.power({"users": {builder.BOB: 100} if version == "12" else {builder.ALICE: 100, builder.BOB: 100}})
-    room.join_rule("public")
-    room.join(builder.BOB)
-    room.join_rule("restricted")
-    before = dict(room.state)
-    # On one branch Carol was invited and left. On the other, Bob authorised her join, later. So when her join
-    # is checked, the checks have read everything else that it needs.
-    room.member(builder.CAROL, "invite", by=builder.ALICE)
-    room.member(builder.CAROL, "leave")
-    left = {key: event.event_id for key, event in room.state.items()}
-    room.state = before
-    more = {"join_authorised_via_users_server": builder.BOB}
-    joined = room.member(builder.CAROL, "join", more=more)
-    states = [left, {key: event.event_id for key, event in room.state.items()}]
+    # When her join is checked, the checks have read everything else that it needs.
+    room, joined, states = authorised_join(version)
     resolution = resolve(states, room.events, trace=True)
     assert resolution.steps is not None
     assert [check.accepted for check in resolution.steps.checks] == [True, True, True]
