@@ -89,13 +89,10 @@ def check_auth(
     >>> print(check_auth(topic, None, {"$c": create}))
     v11 rule 5 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)
     """
-    if event.type == "m.room.create":
-        return check_create(event)
-    cited = cited_events(event, events)
-    verdict = _check_cited(event, cited, events, rejected)
-    if verdict is not None:
-        return verdict
-    return check_against_state(event, state_of(cited) if state is None else state)
+    if state is None:
+        return check_own_auth_events(event, events, rejected=rejected)[0]
+    verdict = check_state_independent(event, events, rejected=rejected)
+    return check_against_state(event, state) if verdict is None else verdict
 
 
 def check_own_auth_events(
