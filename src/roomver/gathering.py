@@ -6,12 +6,11 @@ says so, or if one of its entries cannot be used.
 This module has more than 400 lines: each entry, in one pass, may change all that is gathered.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from .beside import merge_beside
-from .check import check_entries
 from .claims import SAME_ID, Claim, find_contested, forget_disputed, forget_events, forget_keys, merge_states
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
@@ -26,6 +25,7 @@ from .known_states import Beliefs, FindStates, KnownStates
 from .merging import Tally, differing_states, find_differences
 from .newest import Newest, find_lost, newest_of, split_claims
 from .other_rooms import OtherRooms
+from .parallel import check_in_parallel
 from .replay.lost import Lost, keep_agreed
 from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
@@ -41,9 +41,6 @@ from .state_document import (
 from .types import EventId, RoomId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor  # importing it takes as long as half of this package
 
 __all__ = ["Gathered", "gather_events"]
 
@@ -380,21 +377,6 @@ class Gathered:
             tally.vouched[document[0]] |= response
 
 
-def check_alone(
-    entries: Iterable[Entry],
-    version: RoomVersion | str,
-    *,
-    keys: KeyRing | None,
-    executor: "Executor | None",
-) -> Iterator[tuple[Entry, EventCheck]]:
-    """Check entries, each by itself, in the workers of an executor if there is one (`roomver.parallel`)."""
-    if executor is None:
-        return check_entries(entries, version, keys=keys)
-    from .parallel import check_in_parallel  # noqa: PLC0415 - see the imports for types
-
-    return check_in_parallel(entries, version, keys=keys, executor=executor)
-
-
 def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     entries: Iterable[Entry],
     version: RoomVersion | str,
@@ -405,7 +387,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
-    executor: "Executor | None" = None,
+    executor: Executor | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
 
@@ -433,7 +415,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     if unhashed:
         checked = take_as_given(entries, version)
     else:
-        checked = check_alone(entries, version, keys=keys, executor=executor)
+        checked = check_in_parallel(entries, version, keys=keys, executor=executor)
     for entry, check in checked:
         if count is not None and others.leave_out(entry, check, gathered.events):
             documents.leave_out(entry, check)

@@ -5,9 +5,10 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from .canonical import shorten
 from .contributions import Origin
@@ -23,9 +24,6 @@ from .state import PartialState, entries_of, forget_strange
 from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor  # importing it takes as long as half of this package
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
 
@@ -131,7 +129,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    executor: "Executor | None" = None,
+    executor: Executor | None = None,
 ) -> RoomCheck:
     """Check every event of a room: each by itself, then all of them by the authorisation rules.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from ..copies import is_altered
 from ..entry import Entry
 from ..findings import EventCheck, Summary
-from ..gathering import check_alone
 from ..keys import KeyRing
+from ..parallel import check_in_parallel
 from ..room_result import code_of
 from ..types import EventId
 from ..versions import RoomVersion
@@ -70,7 +70,9 @@ def check_source(files: Sequence[str], checks: Checks, report: Report, choice: C
             if checks.alone:
                 summary = Summary()
                 with checkers() as executor:
-                    for entry, check in check_alone(entries, room.version, keys=keys, executor=executor):
+                    for entry, check in check_in_parallel(
+                        entries, room.version, keys=keys, executor=executor
+                    ):
                         summary.add(check)
                         tell(entry, check)
                 code = code_of(summary)

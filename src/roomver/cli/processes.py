@@ -2,16 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from .escaped import printable
 from .heard import tell
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +44,7 @@ def named_jobs() -> int | None:
 
 
 @contextmanager
-def checkers() -> "Iterator[Executor | None]":
+def checkers() -> Iterator[Executor | None]:
     """Return what checks events in other processes; None if this one does it alone.
 
     It does so in a worker of ``--rooms``, which is one of many, and in a command without ``--jobs``.
@@ -59,7 +57,7 @@ def checkers() -> "Iterator[Executor | None]":
     if jobs == 1:
         yield None
         return
-    from .pool import Checkers  # noqa: PLC0415 - importing it takes as long as a short command
+    from .pool import Checkers  # noqa: PLC0415 - it imports multiprocessing, which a short room does not need
 
     executor = Checkers(jobs)
     try:

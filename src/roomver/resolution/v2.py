@@ -115,7 +115,6 @@ def _visit(full: set[EventId], known: KnownEvents) -> tuple[set[EventId], set[Ev
         event = events[event_id]
         if (event.room_id, event.room_version.identifier) != in_room:
             known.check_room(full)
-        # No power event has its sender as its state key. Most events of most rooms do.
         if _is_power_event(event):
             power_events.add(event_id)
         for parent in event.auth_parents:
