@@ -21,6 +21,7 @@ PRIVATE = frozenset(
         "beside",
         "cli",
         "compact",
+        "engine",
         "copies",
         "differing_keys",
         "explain",

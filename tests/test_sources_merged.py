@@ -48,8 +48,7 @@ def pdus_of(room: Room) -> list[Pdu]:
 def entries(*sources: Iterable[Pdu | Entry]) -> list[Entry]:
     """Return the entries of sources, numbered."""
     return [
-        replace(
-            one if isinstance(one, Entry) else Entry(Place(line, ""), None, dict(one)),
+        (one if isinstance(one, Entry) else Entry(Place(line, ""), None, dict(one)))._replace(
             place=Place(line, "", "abc"[number]),
             source=number,
         )
@@ -554,17 +553,17 @@ def sources_of(rng: Random, known: Knowledge) -> tuple[list[Entry], list[KeyRing
         for number in chosen():
             rings[number][server] = by_id
     return (
-        [replace(entry, source=number) for number, part in enumerate(parts) for entry in part],
+        [entry._replace(source=number) for number, part in enumerate(parts) for entry in part],
         [KeyRing.of(ring, now=known.now) for ring in rings],
     )
 
 
 def check_split(entries: Sequence[Entry], rings: Sequence[KeyRing], version: str, order: int) -> RoomCheck:
     numbered = sorted(
-        (replace(one, source=one.source if order == 1 else 1 - one.source) for one in entries),
+        (one._replace(source=one.source if order == 1 else 1 - one.source) for one in entries),
         key=lambda one: one.source,
     )
-    named = [replace(one, place=one.place._replace(file="ab"[one.source])) for one in numbered]
+    named = [one._replace(place=one.place._replace(file="ab"[one.source])) for one in numbered]
     origins = [Origin(name, "a file", keys=ring) for name, ring in zip("ab", rings[::order], strict=True)]
     return check_room(named, version, keys=KeyRing.joined(rings), origins=origins, soft_failure=False)
 
@@ -609,7 +608,7 @@ def split(version: str, seed: int) -> RoomCheck:
         same_room(found, whole)
         # As one source, with its events in this order, it has the same ends too.
         numbered = sorted(parts, key=lambda one: one.source * order)
-        alone = [replace(one, source=0) for one in numbered]
+        alone = [one._replace(source=0) for one in numbered]
         joined = check_room(alone, version, keys=KeyRing.joined(rings), soft_failure=False)
         assert found.replay.order == joined.replay.order
         same_room(found, joined)
@@ -686,7 +685,7 @@ def disagree(version: str, seed: int) -> RoomCheck:
             parts = [Entry(Place(None, ""), None, pdu) for e, pdu in held.pdus.items() if e not in held.gone]
             for document, answer in enumerate(held.answers, 1):
                 parts += answer.entries(held.pdus, document)
-            found += [replace(p, source=source, place=Place(None, "", "ab"[number])) for p in parts]
+            found += [p._replace(source=source, place=Place(None, "", "ab"[number])) for p in parts]
         origins = [origin("ab"[n], beliefs=decisions[n]) for n in order]
         results.append(check_room(found, version, keys=known.ring, origins=origins, soft_failure=False))
     one, two = results

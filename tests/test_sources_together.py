@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -307,7 +306,7 @@ def test_what_a_state_event_replaced_is_taken_from_the_server_that_noted_it(
             room = source.open_room(room_id, None)
             read = [*room.entries]
             events = gather_events(read, room.version, keys=None).events
-            forged = [replace(one, pdu={**cast(Any, one.pdu), "unsigned": {}}) for one in read]
+            forged = [one._replace(pdu={**cast(Any, one.pdu), "unsigned": {}}) for one in read]
             others = gather_events(forged, room.version, keys=None).events
             assert room.find_states is not None
             given = room.find_states(events).given

@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar, cast
 
 from canonicaljson import encode_canonical_json
 
+from . import engine
 from .errors import NotCanonical
 from .types import JsonObject, JsonValue
 
@@ -298,6 +299,12 @@ def encode_scanned(value: object) -> bytes:
         raise  # pragma: no cover - the scan has raised
 
 
+def encode_scanned_strictly(value: JsonValue) -> bytes:
+    """Return the canonical JSON of a value that `scan` has accepted in strict mode, in UTF-8."""
+    encoded = engine.encode_strict(value)
+    return encode_scanned(value) if encoded is None else encoded
+
+
 def _on_fresh_stack(call: Callable[[_A], _R], argument: _A) -> _R:
     """Call a function in a thread.
 
@@ -346,6 +353,8 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
         NotCanonical: if the text is not JSON, with line and column.
     """
     if isinstance(text, bytes):
+        if not unique_keys and not integral_floats and (value := engine.parse(text)) is not engine.UNSURE:
+            return value
         # json.loads would also accept UTF-16 and UTF-32.
         try:
             text = text.decode("utf-8")

@@ -184,8 +184,9 @@ def _check_batch(
 ) -> list[EventCheck]:
     parsed = [_parsed(pdu, version, claimed_id) for pdu, claimed_id in batch]
     good = [one for one in parsed if not isinstance(one, EventCheck)]
-    essentials = [essential_bytes(event.pdu, version) for event in good]
-    digests = [content_digest(event.pdu) for event in good]
+    strict = version.strict_canonical_json  # and so they were scanned
+    essentials = [essential_bytes(event.pdu, version, strict=strict) for event in good]
+    digests = [content_digest(event.pdu, strict=strict) for event in good]
     reports: list[SignatureReport | None] = [None] * len(good)
     if keys is not None:
         reports = [

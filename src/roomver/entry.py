@@ -4,7 +4,6 @@ Readers make entries, and the checks take them. Only the checks decide whether a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -55,35 +54,30 @@ class Part(Enum):
     server has accepted the event for the recipient."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry: a PDU, or why it could not be read.
-
-    Attributes:
-        place: where it is.
-        claimed_id: the event ID that the input gives beside the PDU, or else `carried_id`; None if there is
-            neither.
-        pdu: any JSON value, without the keys that `carried_id` and `claimed_room_id` come from; None if
-            there is an error.
-        error: why the entry could not be read; None if it could.
-        part: what it is in the input.
-        document: the number of its document in the input. A state is given by one document.
-        carried_id: the event ID inside the PDU although its room version has no such key.
-        claimed_room_id: the ``room_id`` inside a create event whose room version has no such key.
-        source: the number of its source, counted from 0; `NO_SOURCE` if it is of none.
-        is_row: whether it is a row of a server's database.
-    """
+class Entry(NamedTuple):
+    """One entry: a PDU, or why it could not be read."""
 
     place: Place
+    """Where it is."""
     claimed_id: EventId | None
+    """The event ID that the input gives beside the PDU, or else `carried_id`; None if there is neither."""
     pdu: JsonValue
+    """Any JSON value, without the keys that `carried_id` and `claimed_room_id` come from; None if there is an
+    error."""
     error: str | None = None
+    """Why the entry could not be read; None if it could."""
     part: Part = Part.EVENT
+    """What it is in the input."""
     document: int = 0
+    """The number of its document in the input. A state is given by one document."""
     carried_id: EventId | None = None
+    """The event ID inside the PDU although its room version has no such key."""
     claimed_room_id: RoomId | None = None
+    """The ``room_id`` inside a create event whose room version has no such key."""
     source: int = 0
+    """The number of its source, counted from 0; `NO_SOURCE` if it is of none."""
     is_row: bool = False
+    """Whether it is a row of a server's database."""
 
 
 class GivenIds(NamedTuple):

@@ -168,8 +168,10 @@ class EventCheck(NamedTuple):
     @property
     def usable(self) -> Event | None:
         """The event that a server uses; None if a server must drop it."""
-        dropped = any(finding.kind.action is Action.DROP for finding in self.findings)
-        return None if dropped else self.event
+        for finding in self.findings:
+            if finding.kind.action is Action.DROP:
+                return None
+        return self.event
 
 
 _KEYS_COUNTED = 10_000  # at most: the key IDs come from events, which may name any number of them

@@ -95,20 +95,25 @@ class KeptChecks(_Kept[EventCheck, EventCheck]):
     The checks do not hold the events.
     """
 
-    __slots__ = ("_shared",)
+    __slots__ = ("_last", "_shared")
 
     def __init__(self) -> None:
         super().__init__()
         # The checks are held without their event IDs.
         self._shared: dict[EventCheck, EventCheck] = {}
+        self._last = EventCheck(None, None, ())
 
     def __setitem__(self, event_id: EventId, check: EventCheck) -> None:
+        if check[2:] == self._last[2:]:  # as nearly always: all but the event and its ID
+            self._held[event_id] = self._last
+            return
         bare = check._replace(event_id=None, event=None)
         if not bare.findings and not bare.notes:
             if len(self._shared) < _SHARED:
                 bare = self._shared.setdefault(bare, bare)
             else:
                 bare = self._shared.get(bare, bare)
+        self._last = bare
         self._held[event_id] = bare
 
     def __getitem__(self, event_id: EventId) -> EventCheck:

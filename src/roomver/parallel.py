@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from itertools import chain, islice
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from .check import check_entries, check_events, with_checks
 from .entry import Entry
@@ -29,7 +29,17 @@ _Pdus = list[tuple[object, EventId | None]]
 
 # A check, and whether its event is the PDU as it was sent. Then the event is not sent back.
 _Result: TypeAlias = tuple[EventCheck, bool]
-_Results: TypeAlias = list[_Result]
+
+
+class _Results(NamedTuple):
+    """The results of a chunk. Most differ only in the event ID, so the rest is sent once for all of these."""
+
+    ids: list[EventId | None]
+    """The event ID of each."""
+    numbers: list[int]
+    """The number of each one's rest."""
+    rests: list[_Result]
+    """The results without their event IDs, each different from the one before."""
 
 
 def check_in_parallel(
@@ -93,13 +103,13 @@ def check_in_parallel(
             break
         chunk, future = running.popleft()
         try:
-            checks = iter(future.result())
+            results = future.result()
         except Exception as error:
             # Some PDUs cannot be pickled: they are nested too deeply. A fault of a check comes up again here.
             broken = broken or isinstance(error, BrokenExecutor)
             yield from check_entries(chunk, record, keys=keys)
             continue
-        yield from with_checks(chunk, _with_events(chunk, checks, record))
+        yield from with_checks(chunk, _with_events(chunk, results, record))
     if broken:
         yield from check_entries(source, record, keys=keys)
     if failure is not None:
@@ -117,24 +127,29 @@ def _packed(pdus: _Pdus) -> bytes | _Pdus:
 def _check_chunk(packed: bytes | _Pdus, version: RoomVersion, keys: KeyRing | None) -> _Results:
     """Check PDUs in a worker."""
     pdus: _Pdus = marshal.loads(packed) if isinstance(packed, bytes) else packed
-    checks = check_events(pdus, version, keys=keys)
-    return [_sent_back(check, pdu) for (pdu, _), check in zip(pdus, checks, strict=True)]
+    results = _Results([], [], [])
+    rest: _Result | None = None
+    for (pdu, _), check in zip(pdus, check_events(pdus, version, keys=keys), strict=True):
+        event_id, event, *_ = check
+        as_sent = event is not None and event.pdu is pdu
+        if not (as_sent and rest is not None and rest[1] and check[2:] == rest[0][2:]):
+            rest = check._replace(event_id=None, event=None if as_sent else event), as_sent
+            results.rests.append(rest)
+        results.ids.append(event_id)
+        results.numbers.append(len(results.rests) - 1)
+    return results
 
 
-def _sent_back(check: EventCheck, pdu: object) -> _Result:
-    as_sent = check.event is not None and check.event.pdu is pdu
-    return (check._replace(event=None) if as_sent else check), as_sent
-
-
-def _with_events(
-    chunk: list[Entry], results: Iterator[_Result], version: RoomVersion
-) -> Iterator[EventCheck]:
+def _with_events(chunk: list[Entry], results: _Results, version: RoomVersion) -> Iterator[EventCheck]:
     """Yield the checks of a chunk, with the events that were not sent back."""
+    each = iter(zip(results.ids, results.numbers, strict=True))
     for entry in chunk:
         if entry.error is not None:
             continue
-        check, as_sent = next(results)
+        event_id, number = next(each)
+        check, as_sent = results.rests[number]
+        event = check.event
         if as_sent:
             pdu = cast(JsonObject, entry.pdu)  # the worker found it well formed
-            check = check._replace(event=build_unverified(pdu, version, check.event_id))
-        yield check
+            event = build_unverified(pdu, version, event_id)
+        yield EventCheck(event_id, event, *check[2:])

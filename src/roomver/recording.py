@@ -133,7 +133,7 @@ def entries_once(checked: Iterable[tuple[Entry, EventCheck]], gathered: Gathered
         entry = chosen[event_id]
         if event_id in repeated and type(entry.pdu) is dict:
             signatures = cast(JsonValue, gathered.events[event_id].signatures)
-            entry = replace(entry, pdu={**entry.pdu, "signatures": signatures})
+            entry = entry._replace(pdu={**entry.pdu, "signatures": signatures})
         found[index] = entry
     return [entry for entry in found if entry is not None]
 

@@ -1,7 +1,7 @@
 """Reading and checking one room, told to a report. `roomver check` and each worker of `--rooms` use it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..copies import is_altered
 from ..entry import Entry
@@ -57,7 +57,7 @@ def check_source(files: Sequence[str], checks: Checks, report: Report, choice: C
         if not check.findings and not check.notes:
             return
         if not checks.alone and check.usable is not None and is_altered(check):
-            altered.setdefault(check.usable.event_id, (replace(entry, pdu=heading_of(entry.pdu)), check))
+            altered.setdefault(check.usable.event_id, (entry._replace(pdu=heading_of(entry.pdu)), check))
         else:
             report.event(entry, check)
 

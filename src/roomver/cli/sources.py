@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 import click
 
 from ..contributions import Origin
-from ..entry import Entry
+from ..entry import Entry, Part
 from ..readers import (
     InputError,
     NoSuchRoom,
@@ -327,7 +327,7 @@ def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> I
     only: RoomId | None = None
     for entry in entries:
         # Of another source, such an event is left out (`roomver.other_rooms`).
-        aside = entry.source != 0 or entry.part in OF_STATE
+        aside = entry.source != 0 or (entry.part is not Part.EVENT and entry.part in OF_STATE)
         room_id = None if aside else room_id_of(entry, version)
         if only is not None and room_id not in (None, only):
             rooms = list_rooms(chain((entry,), entries))

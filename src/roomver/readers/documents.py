@@ -6,7 +6,6 @@ over federation, in its admin API and to ``/sync`` (``tests/data/answers.json``)
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
@@ -356,7 +355,7 @@ def _synced(values: Values, place: Place, likely: bytes) -> Iterator[Read]:
                     for step in (kind, room_id, part, key):
                         path = join_path(path, step)
                     for here, piece in _elements(values, place._replace(path=path), likely):
-                        yield replace(_read_piece(piece, here), room_id=room_id)
+                        yield _read_piece(piece, here)._replace(room_id=room_id)
 
 
 def _objects(values: Values) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Entries: what a reader makes of a JSON value, each with its place in the input."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -67,23 +66,19 @@ class InputError(RoomverError):
         return f"{self.name}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One value of the input.
-
-    Attributes:
-        value: any JSON value; None if there is an error.
-        place: where it is.
-        claimed_id: the event ID that the input gives beside it, in another column.
-        error: why it could not be read; None if it could.
-        room_id: the room that the input puts it in, for an event that does not name its room.
-    """
+class Read(NamedTuple):
+    """One value of the input."""
 
     value: JsonValue
+    """Any JSON value; None if there is an error."""
     place: Place
+    """Where it is."""
     claimed_id: EventId | None = None
+    """The event ID that the input gives beside it, in another column."""
     error: str | None = None
+    """Why it could not be read; None if it could."""
     room_id: RoomId | None = None
+    """The room that the input puts it in, for an event that does not name its room."""
 
 
 def is_pdu(value: JsonObject) -> bool:
@@ -170,14 +165,14 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
         return entry
     if version.event_id_form is not EventIdForm.CHOSEN and type(carried := pdu.get("event_id")) is str:
         pdu = {key: item for key, item in pdu.items() if key != "event_id"}
-        entry = replace(entry, pdu=pdu, claimed_id=claimed_id or carried, carried_id=carried)
+        entry = entry._replace(pdu=pdu, claimed_id=claimed_id or carried, carried_id=carried)
     if (
         version.room_id_form is RoomIdForm.CREATE_HASH
         and is_create(pdu)
         and type(room := pdu.get("room_id")) is str
     ):
         pdu = {key: item for key, item in pdu.items() if key != "room_id"}
-        entry = replace(entry, pdu=pdu, claimed_room_id=room)
+        entry = entry._replace(pdu=pdu, claimed_room_id=room)
     return entry
 
 

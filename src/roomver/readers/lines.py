@@ -86,7 +86,9 @@ class Lines(Iterator[Line]):
             self._number += 1
             if self._number == 1:
                 raw = raw.removeprefix(_BYTE_ORDER_MARK)
-            start = raw.lstrip(_BLANK)[:1]
+            start = raw[:1]
+            if start in _BLANK:  # also if there is nothing
+                start = raw.lstrip(_BLANK)[:1]
             if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 self._skip_line()
                 return Line(self._number, b"", start)

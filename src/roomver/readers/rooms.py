@@ -159,7 +159,7 @@ def _numbered(part: RoomPart, source: int) -> Iterator[Entry]:
     """Yield the entries of one of several sources, with its name and number."""
     name = part.origin.name
     for entry in part.entries:
-        yield replace(entry, place=entry.place._replace(file=name), source=source)
+        yield entry._replace(place=entry.place._replace(file=name), source=source)
 
 
 def read_room(

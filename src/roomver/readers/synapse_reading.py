@@ -1,7 +1,7 @@
 """One room in Synapse's database: its events one after another, and what the server knows beside them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -119,7 +119,7 @@ class Reading:
                 error = str(problem)
             else:
                 error = None if type(value) is dict else "expected a JSON object"
-        return replace(entry_of(Read(value, place, event_id, error), self.version), is_row=True)
+        return entry_of(Read(value, place, event_id, error), self.version)._replace(is_row=True)
 
     # What the server decided
 
