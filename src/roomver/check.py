@@ -261,7 +261,7 @@ def _judged(
     status = None if report is None else report.status
     unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
     tried = () if report is None else _shared(report.keys_tried)
-    if report is not None and not report.valid:
+    if report is not None and status is not SigningStatus.VALID and not report.valid:
         findings += _not_signed(event, report, required)
         unknown_keys = _unknown_keys(report)
 

@@ -160,19 +160,20 @@ class SignatureReport(NamedTuple):
             return SigningStatus.NOT_REQUIRED
         worst = SigningStatus.VALID
         for result in self.servers:
-            if _SEVERITY[result.status] > _SEVERITY[worst]:
+            if result.status is not worst and _SEVERITY[result.status] > _SEVERITY[worst]:
                 worst = result.status
         return worst
 
     @property
     def keys_tried(self) -> tuple[tuple[ServerName, KeyId, bool], ...]:
         """The known keys that signatures were checked with, and whether these verify: the first `SHOWN`."""
-        return tuple(
+        tried = [
             (server.server, one.key_id, one.status is SignatureStatus.VERIFIED)
             for server in self.servers
             for one in server.signatures
-            if one.status in (SignatureStatus.VERIFIED, SignatureStatus.FAILED)
-        )[:SHOWN]
+            if one.status is SignatureStatus.VERIFIED or one.status is SignatureStatus.FAILED
+        ]
+        return tuple(tried[:SHOWN])
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".valid")

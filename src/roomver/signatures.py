@@ -250,12 +250,12 @@ def _check_server(
 
 def _conclude(results: Sequence[SignatureResult], keys: KeyRing) -> SigningStatus:
     """Return the status that the signatures of one server add up to."""
-    statuses = {result.status for result in results}
+    statuses = [result.status for result in results]  # nearly always one
     if SignatureStatus.FAILED in statuses or SignatureStatus.UNREADABLE in statuses:
         return SigningStatus.INVALID
     if SignatureStatus.VERIFIED in statuses:
         return SigningStatus.VALID
-    if statuses <= {SignatureStatus.UNKNOWN_ALGORITHM}:
+    if all(status is SignatureStatus.UNKNOWN_ALGORITHM for status in statuses):
         # "If there are no signing key identifiers left then the check fails."
         return SigningStatus.MISSING
     if not keys.complete and any(status.open for status in statuses):
