@@ -13,18 +13,13 @@ both write the same bytes: no white space, keys sorted by code point, which is t
 and the same escapes.
 """
 
-from types import ModuleType
-from typing import Final, cast
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, cast
 
 from .types import JsonValue
 
 __all__ = ["UNSURE", "encode_strict", "name", "parse"]
-
-orjson: ModuleType | None
-try:
-    import orjson
-except ImportError:
-    orjson = None
 
 UNSURE: Final = object()
 """What `parse` returns if the plain way must decide."""
@@ -35,28 +30,39 @@ _BRACKETS: Final = 500
 
 # An integer of 64 bits has at most 20 digits, and every one of up to 18 digits fits.
 _LONG: Final = b"0" * 19
-_DIGITS_AS_ZEROS: Final = bytes(
-    ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256)
-)
+_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+
+
+@cache
+def orjson() -> Any:
+    """Return the module; None if it is not installed. To import it takes as long as to check many events."""
+    try:
+        return import_module("orjson")
+    except ImportError:
+        return None
 
 
 def name() -> str:
     """Return the name of the engine: ``orjson`` or ``json``."""
-    return "json" if orjson is None else "orjson"
+    return "json" if orjson() is None else "orjson"
 
 
 def parse(text: bytes) -> JsonValue:
     """Return the value of JSON text, or `UNSURE` if it is not certain that Python's parser gives the same."""
-    if orjson is None or text.count(b"[") + text.count(b"{") > _BRACKETS:
-        return cast(JsonValue, UNSURE)
-    if _LONG in text.translate(_DIGITS_AS_ZEROS):
+    engine = orjson()
+    if (
+        engine is None
+        or text.count(b"[") + text.count(b"{") > _BRACKETS
+        or _LONG in text.translate(_DIGITS_AS_ZEROS)
+    ):
         return cast(JsonValue, UNSURE)
     try:
-        return cast(JsonValue, orjson.loads(text))
+        return cast(JsonValue, engine.loads(text))
     except ValueError:
         return cast(JsonValue, UNSURE)
 
 
 def encode_strict(value: JsonValue) -> bytes | None:
     """Return the canonical JSON of a value that was scanned in strict mode; None without orjson."""
-    return None if orjson is None else cast(bytes, orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    engine = orjson()
+    return None if engine is None else cast(bytes, engine.dumps(value, option=engine.OPT_SORT_KEYS))
