@@ -89,6 +89,7 @@ _ALLOWED: Final = frozenset(
         "roomver.replay.lost.Lost",
         "roomver.replay.outcome.Decisions",
         "roomver.replay.outcome.Outcome",
+        "roomver.replay.outcome._unpacked",
         "roomver.replay.result.Merge",
         "roomver.replay.result.Replay",
         "roomver.replay.result.Reset",

@@ -30,7 +30,7 @@ class Teller:
 
     def __init__(self, events: Mapping[EventId, Event], others: Iterable[EventId] = ()) -> None:
         self.events = events
-        self.short: ShortIds = ShortIds({*events, *others})
+        self.short: ShortIds = ShortIds([*events, *(set(others) - events.keys())])
         self._told: set[EventId] = set()
 
     def again(self) -> None:
