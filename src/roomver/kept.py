@@ -33,7 +33,7 @@ class _Kept(MutableMapping[EventId, V], Generic[V, H]):
         self._held: dict[EventId, H] = {}
 
     def __getattr__(self, name: str) -> Any:
-        # Python asks for a slot only as long as it is empty: after unpickling. Few commands read what is here.
+        # Python asks for a slot as long as it is empty: after unpickling. Few commands read what is here.
         if name != "_held":
             raise AttributeError(name)
         self._held = dict(zip(*self._unread, strict=True))

@@ -105,7 +105,10 @@ def find_change(replay: Replay, subject: Event) -> Change:
     values = replay.values_of(key)
     own = subject.event_id
     known, before = values.before(own)
-    of_key = {one.event_id for one in replay.events.values() if one.type == key[0] and one.state_key == key[1]}
+    kind, state_key = key
+    of_key = {
+        one.event_id for one in replay.events.values() if one.type == kind and one.state_key == state_key
+    }
     replaced_by = [
         event_id
         for event_id in replay.order
