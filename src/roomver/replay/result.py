@@ -181,16 +181,14 @@ class Replay:
     @property
     def rejected(self) -> set[EventId]:
         """The IDs of the rejected events. Undecided events are not among them."""
-        return {
-            event_id
-            for event_id, outcome in self.outcomes.items()
-            if not outcome.accepted and outcome.status is not Status.UNDECIDED
-        }
+        neither = Status.ACCEPTED, Status.UNDECIDED
+        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status not in neither}
 
     @property
     def undecided(self) -> set[EventId]:
         """The IDs of the undecided events: more knowledge may accept or reject them."""
-        return {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
+        undecided = Status.UNDECIDED
+        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status is undecided}
 
     @property
     def current_is_given(self) -> bool:
