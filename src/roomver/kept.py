@@ -5,7 +5,7 @@ what they have in common is kept once, and the values are made anew when they ar
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from .canonical import join_path
 from .entry import Place
@@ -25,10 +25,28 @@ H = TypeVar("H")
 class _Kept(MutableMapping[EventId, V], Generic[V, H]):
     """A mapping whose values are made of what is held for them."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_unread")
+
+    _unread: list[Any]
 
     def __init__(self) -> None:
         self._held: dict[EventId, H] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks for a slot as long as it is empty: after unpickling. Few commands read what is here.
+        if name != "_held":
+            raise AttributeError(name)
+        self._held = dict(zip(*self._unread, strict=True))
+        del self._unread
+        return self._held
+
+    def __getstate__(self) -> tuple[list[EventId], list[H], dict[str, Any]]:
+        return [*self._held], [*self._held.values()], {name: getattr(self, name) for name in self.__slots__}
+
+    def __setstate__(self, state: tuple[list[EventId], list[H], dict[str, Any]]) -> None:
+        *self._unread, more = state
+        for name, value in more.items():
+            setattr(self, name, value)
 
     def __delitem__(self, event_id: EventId) -> None:
         del self._held[event_id]

@@ -38,11 +38,13 @@ def find_redactions(replayed: Replay, event_id: EventId, stored: Iterable[Redact
     Cost: one pass over the events of the room.
     """
     cut = {one.event_id: one.cut for one in stored}
-    found = [
-        Redacted(one, *_applies(replayed, one, event_id), cut.pop(one, None))
-        for one in replayed.order
-        if replayed.events[one].type == "m.room.redaction" and replayed.events[one].redacts == event_id
-    ]
+    redactions = {
+        one.event_id
+        for one in replayed.events.values()
+        if one.type == "m.room.redaction" and one.redacts == event_id
+    }
+    in_order = [one for one in replayed.order if one in redactions] if redactions else []
+    found = [Redacted(one, *_applies(replayed, one, event_id), cut.pop(one, None)) for one in in_order]
     missing = "it is not among the replayed events"
     return found + [Redacted(one, None, missing, done) for one, done in sorted(cut.items())]
 

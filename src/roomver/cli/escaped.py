@@ -48,7 +48,9 @@ def printable(text: object, limit: int = _LONGEST) -> str:
         return shorten(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return text if is_printable(text) else "".join(_parts(text, escape_of))
+    if (text.isascii() and text.isprintable()) or is_printable(text):
+        return text
+    return "".join(_parts(text, escape_of))
 
 
 def is_printable(text: str) -> bool:

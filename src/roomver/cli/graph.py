@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable
+from heapq import nsmallest
 from typing import Final
 
 import click
@@ -10,7 +11,7 @@ from rich.text import Text
 from ..explain.drawing import Drawing, Kind, draw
 from ..explain.judged import Judged
 from ..explain.lanes import lay_out
-from ..explain.marks import Mark
+from ..explain.marks import PLAIN, Mark
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
@@ -31,6 +32,7 @@ _LEAST_LANES: Final = 3
 _CELLS_PER_LANE: Final = 8  # of the width: a quarter of a line is lanes, at most
 _MERMAID_EDGES: Final = 500  # its default
 _TICK: Final = 256  # rows between two updates of the progress
+_PLAIN: Final = 7  # the rank of an event of which nothing is remarkable
 _CANDIDATES: Final = 100  # events that are tried for a call; senders choose the IDs of versions 1 and 2
 
 
@@ -151,14 +153,16 @@ def _print(
         used.add(found.symbol)
         return found
 
+    on_terminal = out.is_terminal
+
     def show(line: Line) -> None:
-        if out.is_terminal:
+        if on_terminal:
             text = Text.assemble(*((part.text, part.style) for part in line))
             text.rstrip()
             out.print(text, soft_wrap=True)  # it fits, or is a call to copy
         else:
             # `click.echo` would flush each of a hundred thousand lines.
-            sys.stdout.write("".join(part.text for part in line).rstrip() + "\n")
+            sys.stdout.write("".join([part.text for part in line]).rstrip() + "\n")
 
     def show_lines(text: str, style: str = "") -> None:
         for line in note_lines(text, out.width) if text else ():
@@ -213,12 +217,12 @@ def _more(asked: Asked, drawing: Drawing, words: Words, middle: EventId | None) 
     """Return the one call that shows more: it explains the event of the drawing that is most remarkable."""
     if not drawing.nodes:
         return f"more: roomver graph {asked.call}"
-    ranked = sorted(
+    ranked = (
         (_rank(node.mark, asked_for=node.events[0] == middle), number)
         for number, node in enumerate(drawing.nodes)
         if node.kind is Kind.EVENT
     )
-    for _, number in ranked[:_CANDIDATES]:
+    for _, number in nsmallest(_CANDIDATES, ranked):
         event_id = drawing.nodes[number].events[0]
         text = call_text(words.short(event_id)) or call_text(event_id)
         if text is not None:
@@ -228,6 +232,8 @@ def _more(asked: Asked, drawing: Drawing, words: Words, middle: EventId | None) 
 
 def _rank(mark: Mark, *, asked_for: bool) -> int:
     """Return how remarkable an event is. The lowest rank is the most remarkable."""
+    if mark is PLAIN and not asked_for:
+        return _PLAIN
     reasons = (
         asked_for,
         bool(mark.resets),
@@ -236,6 +242,5 @@ def _rank(mark: Mark, *, asked_for: bool) -> int:
         mark.judged is Judged.SOFT_FAILED,
         mark.judged is Judged.UNDECIDED or mark.unsure,
         bool(mark.merged),
-        True,
     )
-    return reasons.index(True)
+    return reasons.index(True) if True in reasons else _PLAIN

@@ -1,14 +1,13 @@
 """What a drawn graph says of an event, a folded run and a room, in lines that are safe on a terminal."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import SHOWN, counted
 from ..event import Event
 from ..explain.drawing import Drawing, Kind, Node
 from ..explain.judged import Judged
-from ..explain.marks import Mark
+from ..explain.marks import PLAIN, Mark
 from ..types import EventId, StateKey
 from .loaded import LoadedRoom
 from .people import ShortIds, action_words, few_words, time_text, user_text
@@ -32,8 +31,7 @@ SYMBOLS: Final = {
 """What stands for an event in a drawing, and its meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowText:
+class RowText(NamedTuple):
     """What is said of a row.
 
     Attributes:
@@ -79,7 +77,9 @@ class Words:
 
     def short(self, event_id: EventId) -> str:
         """Return a short form of an event ID that is unique among those of the room."""
-        return few_words(self._short(event_id), _OF_ID)  # senders chose those of versions 1 and 2
+        short = self._short(event_id)
+        # Senders chose those of versions 1 and 2.
+        return short if len(short) <= _OF_ID else few_words(short, _OF_ID)
 
     @staticmethod
     def full(node: Node) -> str:
@@ -95,7 +95,7 @@ class Words:
         if node.kind not in _SINGLE:
             return self._several(node)
         event, mark = self.event(node), node.mark
-        short, notes = self.short(event.event_id), tuple(self._notes(mark))
+        short, notes = self.short(event.event_id), () if mark is PLAIN else tuple(self._notes(mark))
         day, time = _day_and_time(event)
         if node.kind is Kind.JUNCTION:
             return RowText("!" if mark.resets else "o", "merge", short, day, time, notes=notes)
@@ -174,14 +174,9 @@ def symbol_of(mark: Mark) -> str:
     """Return the symbol of an event."""
     if mark.resets:
         return "!"
-    if mark.undone and mark.judged is Judged.ACCEPTED:
-        return "-"
-    return {
-        Judged.ACCEPTED: "*",
-        Judged.REJECTED: "x",
-        Judged.SOFT_FAILED: "~",
-        Judged.UNDECIDED: "?",
-    }[mark.judged]
+    if mark.judged is Judged.ACCEPTED:
+        return "-" if mark.undone else "*"
+    return {Judged.REJECTED: "x", Judged.SOFT_FAILED: "~", Judged.UNDECIDED: "?"}[mark.judged]
 
 
 def judged_text(mark: Mark) -> str:

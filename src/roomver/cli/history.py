@@ -22,7 +22,7 @@ from .heard import say
 from .loaded import LoadedRoom
 from .people import few_words, short_id
 from .progress import work_progress
-from .said import Teller, call_text, folded, key_words
+from .said import Teller, call_text, folded, key_words, print_line
 from .tables import print_table
 
 _INDENT: Final = 13  # where the words of a step begin
@@ -118,11 +118,10 @@ def _print(told: History, teller: Teller, asked: Asked) -> None:
     out.print(folded(_summary(told, teller), out.width), soft_wrap=True)
     if told.steps:
         out.print()
+    width = out.width
     for step in told.steps:
         for word, text in _step_lines(step, teller):
-            line = f"{word:<{_INDENT}}{text}" if word else f"{'':<{_INDENT}}{text}"
-            style = "bold" if word == "RESET" else None
-            out.print(_hung(line, out.width), style=style, soft_wrap=True)
+            print_line(_hung(f"{word:<{_INDENT}}{text}", width), out, "bold" if word == "RESET" else None)
     click.echo(f"\n{_more(told, asked)}")
 
 

@@ -1,10 +1,11 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import chain
+from operator import methodcaller
 from typing import Final
 
 from ..claims import disputed_text
@@ -61,9 +62,11 @@ class LoadedRoom:
 
         Empty if the source does not say.
         """
-        gathered = self.found.gathered
-        held, place = self.beliefs, gathered.left_out_at.get(event_id) or gathered.places[event_id]
-        if held is None or held.rejected is None or not held.speak_of(place, event_id):
+        gathered, held = self.found.gathered, self.beliefs
+        if held is None or held.rejected is None:
+            return ""
+        place = gathered.left_out_at.get(event_id) or gathered.places[event_id]
+        if not held.speak_of(place, event_id):
             return ""
         if held.soft_failed is None and event_id in self.replay.soft_failed:
             return "rejected" if event_id in held.rejected else ""  # it may have soft-failed it too
@@ -89,7 +92,7 @@ class LoadedRoom:
         """Tell whether an event of the input has an ID or begins with it; None is named."""
         if event_id is None or event_id in self.events:
             return True
-        return any(one.startswith(event_id) for one in chain(self.events, self.found.gathered.left_out))
+        return next(_starting(event_id, chain(self.events, self.found.gathered.left_out)), None) is not None
 
     def event(self, event_id: EventId) -> Event:
         """Return an event by its ID, or by a unique prefix of it.
@@ -121,7 +124,7 @@ class LoadedRoom:
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
         ids = chain(self.events, left_out, self.replay.missing, self.lacked)
-        found = {known for known in ids if known.startswith(event_id)}
+        found = {*_starting(event_id, ids)}
         if len(found) > 1:
             few = ", ".join(nsmallest(_LIKE, found)) + (", …" if len(found) > _LIKE else "")
             raise InputError(self.file, f"{len(found):,} event IDs start with {event_id}: {few}")
@@ -223,3 +226,8 @@ class LoadedRoom:
             lines.append(f"  {advice_for(lack)}")
         for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             say(printable(line))
+
+
+def _starting(beginning: EventId, event_ids: Iterable[EventId]) -> Iterator[EventId]:
+    # In C: a room has many IDs.
+    return filter(methodcaller("startswith", beginning), event_ids)

@@ -30,7 +30,7 @@ class Teller:
 
     def __init__(self, events: Mapping[EventId, Event], others: Iterable[EventId] = ()) -> None:
         self.events = events
-        self.short: ShortIds = ShortIds({*events, *others})
+        self.short: ShortIds = ShortIds([*events, *(set(others) - events.keys())])
         self._told: set[EventId] = set()
 
     def again(self) -> None:
@@ -94,8 +94,17 @@ def key_words(key: StateKey) -> str:
 def print_lines(lines: Iterable[str], out: Console | None = None) -> None:
     """Print lines, each broken between words to the width of the terminal, with the rest indented."""
     shown = out or console()
+    width = shown.width
     for line in lines:
-        shown.print(folded(line, shown.width), soft_wrap=True)
+        print_line(folded(line, width), shown)
+
+
+def print_line(line: str, out: Console, style: str | None = None) -> None:
+    """Print a line, or several that it was broken into, in a style that only a terminal shows."""
+    if out.is_terminal or line.endswith(" "):
+        out.print(line, style=style, soft_wrap=True)
+    else:
+        out.file.write(f"{line}\n")  # in a tenth of the time
 
 
 def folded(line: str, width: int) -> str:

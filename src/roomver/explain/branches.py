@@ -91,7 +91,7 @@ def _find_crossings(
 
     Prev events alone are followed, which is enough to be certain.
     """
-    followed = [False] * len(order)
+    followed = bytearray(len(order))
     latest_parent: list[int] = []
     alone: list[bool] = []  # whether no other event up to here is without one that follows it
     ends = 0
@@ -102,19 +102,22 @@ def _find_crossings(
             place = places.get(parent, at)
             if place >= at:
                 continue
-            latest = max(latest, place)
+            if place > latest:  # noqa: PLR1730 - `max` takes a tenth of all the time here
+                latest = place
             if not followed[place]:
                 followed[place] = True
                 ends -= 1
         latest_parent.append(latest)
         alone.append(ends == 1)
     crossings = [0] * len(order)
-    earliest = crossing = len(order)
-    for place in range(len(order) - 1, -1, -1):
-        if alone[place] and earliest >= place:
+    earliest = crossing = place = len(order)
+    for latest in reversed(latest_parent):
+        place -= 1
+        if earliest >= place and alone[place]:
             crossing = place
         crossings[place] = crossing
-        earliest = min(earliest, latest_parent[place])
+        if latest < earliest:  # noqa: PLR1730 - see above
+            earliest = latest
     return crossings
 
 

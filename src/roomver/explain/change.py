@@ -105,20 +105,20 @@ def find_change(replay: Replay, subject: Event) -> Change:
     values = replay.values_of(key)
     own = subject.event_id
     known, before = values.before(own)
+    kind, state_key = key
+    of_key = {
+        one.event_id for one in replay.events.values() if one.type == kind and one.state_key == state_key
+    }
     replaced_by = [
         event_id
         for event_id in replay.order
-        if _is_for(replay.events[event_id], key)
+        if event_id in of_key
         and replay.outcomes[event_id].accepted
         and event_id not in replay.soft_failed
         and values.before(event_id) == (True, own)
     ]
     undone = [(one.merge, one.restored) for one in replay.resets() if one.key == key and one.lost == own]
     return Change(own, key, known, before, tuple(replaced_by), tuple(undone), *current_value(replay, key))
-
-
-def _is_for(one: Event, key: StateKey) -> bool:
-    return one.type == key[0] and one.state_key == key[1]
 
 
 def change_said(change: Change, *, soft_failed: bool) -> Said:

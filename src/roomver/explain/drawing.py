@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..event import Event
 from ..replay import Replay
@@ -45,8 +45,7 @@ class Kind(Enum):
     OLDER = "older"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """What a row stands for, and the rows that it follows.
 
     Attributes:
@@ -125,10 +124,10 @@ class Drawing:
         return Folded(
             len(events),
             len({event.sender for event in events}),
-            sum(event.state_key is not None for event in events),
+            len(events) - [event.state_key for event in events].count(None),
             events[-1].event_id,
             events[0].event_id,
-            sum(one in self.marks for one in node.events),
+            sum(map(self.marks.__contains__, node.events)),
         )
 
 
@@ -174,15 +173,12 @@ def draw(
     replayed = found.replay
     order = drawn_order(replayed)
     place = {event_id: number for number, event_id in enumerate(order)}
-    parents = [
-        _rows_followed(replayed.events[event_id].prev_event_ids, number, place)
-        for number, event_id in enumerate(order)
-    ]
+    parents = _rows_followed(replayed, order, place)
     drawing = Drawing([], find_marks(found), len(order), _replay=replayed)
     drawing.resets_now = find_reset_keys(found).get(None, ())
     children = _count_children(parents)
-    drawing.forks = sum(number > 1 for number in children)
-    drawing.merges = sum(len(some) > 1 for some in parents)
+    drawing.forks = _count_several(children)
+    drawing.merges = _count_several([*map(len, parents)])
     active: Sequence[int] = range(len(order))
     kept: Collection[int] = active
     if wanted is not None:
@@ -198,6 +194,10 @@ def draw(
         middle = None if around is None else _row_of(drawing.nodes, around)
         drawing.nodes = _window(drawing.nodes, middle, 20 if count is None else count)
     return drawing
+
+
+def _count_several(numbers: Sequence[int]) -> int:
+    return len(numbers) - numbers.count(0) - numbers.count(1)
 
 
 def _count_children(parents: Sequence[Sequence[int]], active: Sequence[int] | None = None) -> list[int]:
@@ -271,41 +271,42 @@ class _Folding:
     def runs(self, active: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Return the rows of each run, the newest first, by the first of them."""
         found: dict[int, tuple[int, ...]] = {}
-        taken: set[int] = set()
+        marks, order, parents, children = self.marks, self.order, self.parents, self.children
+        straight, taken = self._find_straight(), bytearray(len(order))
         together: list[int] = []
         alike = None
         for number in active:
-            group = self._group(number)
+            group = None if children[number] else self._group(number)
             if group != alike:
                 self._keep(found, together)
                 together, alike = [], group
             if group is not None:
                 together.append(number)
-            elif number not in taken and self._is_straight(number):
-                run = [number]
-                while self._goes_on(run[-1], following := self.parents[run[-1]][0]):
+            elif straight[number] and not taken[number]:
+                run, mark, following = [number], marks.get(order[number]), parents[number][0]
+                # Mostly neither has a mark. To compare them costs more.
+                while straight[following] and (
+                    (other := marks.get(order[following])) is mark or (other or PLAIN) == (mark or PLAIN)
+                ):
                     run.append(following)
-                taken.update(run)
+                    taken[following] = True
+                    following = parents[following][0]
                 self._keep(found, run)
         self._keep(found, together)
         return found
+
+    def _find_straight(self) -> list[bool]:
+        """Return for each row whether one edge leads to it and one on, and only its judgement is marked."""
+        marks, shown = self.marks, self.shown
+        return [
+            number == 1 and len(above) == 1 and (one not in marks or marks[one].judged_only) and one != shown
+            for one, above, number in zip(self.order, self.parents, self.children, strict=True)
+        ]
 
     @staticmethod
     def _keep(found: dict[int, tuple[int, ...]], run: list[int]) -> None:
         if len(run) >= LONG:
             found[run[0]] = tuple(run)
-
-    def _is_straight(self, number: int) -> bool:
-        """Whether one edge leads to a row and one on, and only its judgement may be remarkable."""
-        if len(self.parents[number]) != 1 or self.children[number] != 1:
-            return False
-        mark = self.marks.get(self.order[number])
-        return (mark is None or mark.judged_only) and self.order[number] != self.shown
-
-    def _goes_on(self, number: int, following: int) -> bool:
-        one, other = self.marks.get(self.order[number]), self.marks.get(self.order[following])
-        # Mostly neither has a mark. To compare them costs more.
-        return (one is other or (one or PLAIN) == (other or PLAIN)) and self._is_straight(following)
 
     def _group(self, number: int) -> tuple[Sequence[int], Mark] | None:
         """Return what a row to which no edge leads has in common with others; None if it is not folded so.
@@ -314,7 +315,7 @@ class _Folding:
         a gap before a row that follows none.
         """
         above = self.parents[number]
-        if len(above) > 1 or self.children[number] or self.order[number] == self.shown:
+        if len(above) > 1 or self.order[number] == self.shown:
             return None
         mark, judged = self.marks.get(self.order[number], PLAIN), self._judged(number)
         alike = mark == (judged if above else replace(judged, missing=mark.missing))
@@ -325,12 +326,19 @@ class _Folding:
         return Mark(mark.judged, mark.unsure)
 
 
-def _rows_followed(prev: Sequence[EventId], number: int, place: Mapping[EventId, int]) -> list[int]:
-    """Return the rows, below a row, that it follows, from the top."""
-    if len(prev) == 1:
-        at = place.get(prev[0], -1)
-        return [at] if at > number else []
-    return sorted({at for one in prev if (at := place.get(one, -1)) > number})
+def _rows_followed(
+    replayed: Replay, order: Sequence[EventId], place: Mapping[EventId, int]
+) -> list[list[int]]:
+    """Return, for each row, the rows below it that it follows, from the top."""
+    followed = []
+    for number, event_id in enumerate(order):
+        prev = replayed.events[event_id].prev_event_ids
+        if len(prev) == 1:
+            at = place.get(prev[0], -1)
+            followed.append([at] if at > number else [])
+        else:
+            followed.append(sorted({at for one in prev if (at := place.get(one, -1)) > number}))
+    return followed
 
 
 def _nodes(  # noqa: PLR0913, PLR0917 - the rows as `draw` has them
@@ -343,23 +351,28 @@ def _nodes(  # noqa: PLR0913, PLR0917 - the rows as `draw` has them
     runs: dict[int, tuple[int, ...]],
 ) -> list[Node]:
     """Return one node for each row that is left, numbered anew."""
-    inside = {row for run in runs.values() for row in run[1:]}
-    left = [row for row in active if row not in inside]
+    inside = bytearray(len(order))
+    for run in runs.values():
+        for row in run[1:]:
+            inside[row] = True
+    left = [row for row in active if not inside[row]]
     # No edge from elsewhere leads into a run, except to its first row.
     renumbered = {row: number for number, row in enumerate(left)}
     nodes = []
     for row in left:
-        rows = runs.get(row, (row,))
-        if row in runs:
-            kind = Kind.APART if not parents[row] else Kind.RUN if children[row] else Kind.FAN
-        else:
+        rows = runs.get(row)
+        if rows is None:
             kind = Kind.EVENT if row in kept else Kind.JUNCTION
-        events = tuple(order[one] for one in rows)
-        following = tuple(renumbered[one] for one in parents[rows[-1]])
+            events: tuple[EventId, ...] = (order[row],)
+            above = parents[row]
+        else:
+            kind = Kind.APART if not parents[row] else Kind.RUN if children[row] else Kind.FAN
+            events = tuple([order[one] for one in rows])
+            above = parents[rows[-1]]
         mark = marks.get(events[0], PLAIN)
         if kind is Kind.APART:
             mark = Mark(mark.judged, mark.unsure)
-        nodes.append(Node(kind, events, following, mark))
+        nodes.append(Node(kind, events, tuple([renumbered[one] for one in above]), mark))
     return nodes
 
 

@@ -202,15 +202,19 @@ def tell_history(found: RoomCheck, key: StateKey) -> History:
     steps: list[Step] = []
     given: Given | None = None
     in_order = set(replay.order)
+    kind, state_key = key
     for event_id in (*(one for one in replay.outcomes if one not in in_order), *replay.order):
         one = replay.events[event_id]
         parents = one.prev_event_ids
-        known, before = values.before(event_id)
+        sets_it = one.type == kind and one.state_key == state_key
         # Most events follow one other event, and have its state before them.
         if len(parents) != 1 or event_id in lost or not values.after(parents[0])[0]:
             sides = _sides(values, dict.fromkeys(parents))
-        else:
+        elif sets_it:
             sides = ()
+        else:
+            continue
+        known, before = values.before(event_id)
         if len({(side.known, side.value) for side in sides}) > 1 or event_id in lost:
             steps.append(Merged(event_id, sides, known, before, tuple(lost.get(event_id, ()))))
         elif (
@@ -221,7 +225,7 @@ def tell_history(found: RoomCheck, key: StateKey) -> History:
         ):
             given = Given(event_id, before)
             steps.append(given)
-        if one.type == key[0] and one.state_key == key[1]:
+        if sets_it:
             steps.append(Valued(event_id, judge(replay, event_id), _why(found, event_id), known, before))
     known, now = current_value(replay, key)
     if replay.extremities_known and not replay.current_is_given:

@@ -10,7 +10,6 @@ log.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -32,8 +31,7 @@ class Edge(NamedTuple):
     lane: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a drawn graph.
 
     Attributes:
@@ -119,12 +117,15 @@ def lay_out(parents: Iterable[Sequence[int]], limit: int = LANES) -> Iterator[Ro
             lane = heappop(free) if free else limit
         elif lane == limit:
             beyond -= 1
-        wanted = sorted(set(cited))
+        wanted: Sequence[int] = cited if len(cited) == 1 else sorted(set(cited))
         if wanted and wanted[0] <= number:
             raise ValueError(f"row {wanted[0]} is a parent of row {number} and not below it")
         heir = None
         if lane < limit:
-            heir = next((one for one in wanted if lanes.get(one, limit) > lane), None)
+            for one in wanted:
+                if lanes.get(one, limit) > lane:
+                    heir = one
+                    break
         moved = None if heir is None else lanes.get(heir)
         if heir is not None:
             lanes[heir] = lane
@@ -136,7 +137,7 @@ def lay_out(parents: Iterable[Sequence[int]], limit: int = LANES) -> Iterator[Ro
         for left in (lane if heir is None else limit, limit if moved is None else moved):
             if left < limit:
                 heappush(free, left)
-        yield Row(number, lane, tuple(Edge(one, lanes[one]) for one in wanted), tip, moved, beyond)
+        yield Row(number, lane, tuple([Edge(one, lanes[one]) for one in wanted]), tip, moved, beyond)
 
 
 def stretches(rows: Iterable[Row]) -> Iterator[Stretch]:

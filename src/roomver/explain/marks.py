@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..replay import Status
 from ..room_check import RoomCheck
 from ..types import EventId, StateKey
-from .judged import Judged, judge
+from .judged import Judged, find_judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,8 @@ def find_marks(found: RoomCheck) -> dict[EventId, Mark]:
     """
     replayed = found.replay
     marks: dict[EventId, Mark] = {}
-    for event_id, outcome in replayed.outcomes.items():
-        judged = judge(replayed, event_id)
-        if judged is not Judged.ACCEPTED:
-            marks[event_id] = Mark(judged, cyclic=outcome.status is Status.CYCLIC)
+    for event_id, judged in find_judged(replayed).items():
+        marks[event_id] = Mark(judged, cyclic=replayed.outcomes[event_id].status is Status.CYCLIC)
     for event_id in replayed.current_unknown:
         if event_id not in marks:
             marks[event_id] = Mark(unsure=True)

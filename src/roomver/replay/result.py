@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, Lack, MissingEvents, UnknownState, counted
@@ -16,7 +16,7 @@ from .again import Resolved, resolve_again
 from .arrival import check_at_arrival, entries_at_arrival, unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
-from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
+from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, OutcomeTable, SoftFailure, Status
 from .values import KeyValues
 
 
@@ -170,6 +170,9 @@ class Replay:
         refused = sum(not outcome.accepted for outcome in self.outcomes.values())
         return f"<Replay of {events}, {refused:,} of them not accepted>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "outcomes": OutcomeTable(self.outcomes)}
+
     @cached_property
     def missing(self) -> dict[EventId, tuple[EventId, ...]]:
         """The IDs of missing events, each with the events that cite it. Large rooms may have millions."""
@@ -178,16 +181,14 @@ class Replay:
     @property
     def rejected(self) -> set[EventId]:
         """The IDs of the rejected events. Undecided events are not among them."""
-        return {
-            event_id
-            for event_id, outcome in self.outcomes.items()
-            if not outcome.accepted and outcome.status is not Status.UNDECIDED
-        }
+        neither = Status.ACCEPTED, Status.UNDECIDED
+        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status not in neither}
 
     @property
     def undecided(self) -> set[EventId]:
         """The IDs of the undecided events: more knowledge may accept or reject them."""
-        return {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
+        undecided = Status.UNDECIDED
+        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status is undecided}
 
     @property
     def current_is_given(self) -> bool:
@@ -306,9 +307,9 @@ class Replay:
         while group >= 0:
             group, delta = self._groups[group]
             deltas.append(delta)
+        deltas.reverse()
         state: dict[StateKey, EventId] = {}
-        for delta in reversed(deltas):
-            apply_changes(state, delta)
+        apply_changes(state, chain.from_iterable(deltas))
         return state if unknown is None else PartialState(state, unknown)
 
     def resolution_at(

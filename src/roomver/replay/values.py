@@ -5,9 +5,12 @@ key in all of them.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from ..state import Unknown
 from ..types import EventId, StateKey
+
+_UNKNOWN: Final = (False, None)
 
 
 class KeyValues:
@@ -28,10 +31,8 @@ class KeyValues:
         after: Mapping[EventId, int],
         key: StateKey,
     ) -> None:
-        self._unknown = unknown
         self._before = before
         self._after = after
-        self._key = key
         found: list[EventId | None] = []
         # A state derives from one with a lower number.
         for base, changes in groups:
@@ -40,20 +41,17 @@ class KeyValues:
                 if changed == key:
                     held = event_id
             found.append(held)
-        self._found = found
+        self._values = [(True, held) for held in found]
+        for group, parts in unknown.items():
+            if found[group] is None and any(one.covers(key) for one in parts):
+                self._values[group] = _UNKNOWN
 
     def before(self, event_id: EventId) -> tuple[bool, EventId | None]:
         """Return whether the value before an event is known, and the value: None if the key has no event."""
-        return self._at(self._before.get(event_id))
+        group = self._before.get(event_id)
+        return _UNKNOWN if group is None else self._values[group]
 
     def after(self, event_id: EventId) -> tuple[bool, EventId | None]:
         """Return whether the value after an event is known, and the value: None if the key has no event."""
-        return self._at(self._after.get(event_id))
-
-    def _at(self, group: int | None) -> tuple[bool, EventId | None]:
-        if group is None:
-            return False, None
-        held = self._found[group]
-        if held is None and any(one.covers(self._key) for one in self._unknown.get(group, ())):
-            return False, None
-        return True, held
+        group = self._after.get(event_id)
+        return _UNKNOWN if group is None else self._values[group]
