@@ -143,7 +143,6 @@ class Fold:
         result._decisions = self.decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
-        self.verdicts: dict[str, Verdict] = {}
         self.auth_verdicts: AuthVerdicts = AuthVerdicts(self.cited, self.rejected)
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, self.bridges) if resets else None
@@ -535,6 +534,10 @@ class Fold:
         given state refuses it, two servers contradict each other.
         """
         event_id = event.event_id
+        if before is not None:
+            kept = self.auth_verdicts.in_both(event, *before)
+            if kept is not None:
+                return Outcome(event_id, Status.ACCEPTED, kept, kept)
         # An undecided auth event has not been accepted, and may still be rejected.
         undecided = self.undecided and [one for one in event.auth_event_ids if one in self.undecided]
         try:
@@ -544,8 +547,8 @@ class Fold:
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not isinstance(found, Allowed):
-            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, self._shared(found))
-        by_auth_events = self._shared(found.verdict)
+            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, found)
+        by_auth_events = found.verdict
         vouched = event_id in self.vouched or event_id in self.others_vouched
         # What a contradiction made unknown, nobody's word decides.
         status = Status.ACCEPTED if vouched and event_id not in self.doubted else Status.UNDECIDED
@@ -554,7 +557,7 @@ class Fold:
         if found.are_in(*before):
             return Outcome(event_id, Status.ACCEPTED, by_auth_events, by_auth_events)
         try:
-            by_state = self._shared(check_against_state(event, EventsOf(before[0], self.events)))
+            by_state = self.auth_verdicts.shared(check_against_state(event, EventsOf(before[0], self.events)))
         except UnknownState as error:
             keys = self._unknown_keys(event, before[0])
             return Outcome(
@@ -569,10 +572,6 @@ class Fold:
             )
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
-
-    def _shared(self, verdict: Verdict) -> Verdict:
-        """Return an equal verdict that other events have too, if it says nothing about its event."""
-        return verdict if verdict.detail else self.verdicts.setdefault(verdict.rule.name, verdict)
 
     @staticmethod
     def _unknown_keys(event: Event, state: StateMap[EventId]) -> tuple[StateKey, ...]:
