@@ -15,7 +15,7 @@ from ..event import Event
 from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
 from ..types import EventId, JsonValue, StateMap
-from ..versions import StateResolution, is_known
+from ..versions import RoomVersion, StateResolution, is_known
 from .current import ENDS_UNCERTAIN
 from .ends import Ends
 from .fold import Fold
@@ -137,7 +137,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]
-            ends.arrive(event, *fold.step(event))
+            ends.arrive(event_id, event, *fold.step(event_id, event))
             if progress is not None and not number % 256:
                 progress(number)
         ends.finish()
@@ -159,8 +159,11 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
     rooms: dict[tuple[str, str], EventId] = {}
     others: dict[EventId, JsonValue] = {}
     made = False
+    last: tuple[str | None, RoomVersion | None] = None, None
     for event_id, event in events.items():
-        rooms.setdefault((event.room_id, event.room_version.identifier), event_id)
+        if last != (event.room_id, event.room_version):
+            last = event.room_id, event.room_version
+            rooms.setdefault((event.room_id, event.room_version.identifier), event_id)
         # One with prev events makes no room: rule 1.1 refuses it, and anybody can send it.
         if event.type == "m.room.create" and event.state_key == "" and not event.prev_event_ids:
             named = event.content.get("room_version", "1")

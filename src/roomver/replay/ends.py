@@ -91,6 +91,8 @@ class Ends:
         received = outliers is not None
         bridging = fold.bridging
         self._holes = Holes(() if received else result.order, fold.events, bridging.states, bridging.answers)
+        # Whether more than the states after the ends may decide about any event that arrives.
+        self._special = bool(fold.decisions is not None or self._recommended is not None or self._holes)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -126,37 +128,51 @@ class Ends:
 
     # Arrival
 
-    def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
+    def arrive(
+        self,
+        event_id: EventId,
+        event: Event,
+        outcome: Outcome,
+        before: Grouped | None,
+        after: Grouped | None,
+    ) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
-        if not self._goes_on(event, outcome, before, after):
-            self._arrive(event, outcome, before, after)
+        if self._goes_on(event_id, event, outcome, before, after):
+            return
+        self._arrive(event, outcome, before, after)
         self._open.arrive(event)
-        if event.event_id in self._history:
+        if event_id in self._history:
             self._fetched = True
-        elif event.event_id not in self._outliers:
+        elif event_id not in self._outliers:
             if outcome.status is Status.UNDECIDED:
-                self._undecided.add(event.event_id)
+                self._undecided.add(event_id)
             else:
                 self._entered = True
 
-    def _goes_on(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> bool:
+    def _goes_on(
+        self,
+        event_id: EventId,
+        event: Event,
+        outcome: Outcome,
+        before: Grouped | None,
+        after: Grouped | None,
+    ) -> bool:
         """Take an event that follows the only end, where nothing is open: most events of most rooms.
 
         Returns:
             Whether it is such an event. If not, nothing has changed, and `_arrive` takes it.
         """
-        event_id, parents = event.event_id, event.prev_event_ids
+        parents, ends = event.prev_event_ids, self._ends
         if (
-            len(parents) != 1
-            or len(self._ends) != 1
-            or parents[0] not in self._ends
+            self._special
+            or len(ends) != 1
+            or len(parents) != 1
+            or parents[0] not in ends
             or outcome.status is not Status.ACCEPTED
             or outcome.by_state is None
             or before is None
+            or after is None
             or before[1] not in self._open.by_group
-            or self._fold.decisions is not None
-            or self._recommended is not None
-            or self._holes
             or self._unclear
             or self._doubtful
             or self._lasting
@@ -168,8 +184,11 @@ class Ends:
             return False
         self._checks.allow()
         self._possible.clear()
-        self._remove(parents[0])
-        self._add(event_id, after)
+        ends.clear()
+        ends.add(event_id)
+        self._open.follow(event, event_id, before[1], after)
+        if not self._entered and event_id not in self._outliers:
+            self._entered = True
         return True
 
     def _arrive(  # noqa: PLR0912 - one branch for each kind of arrival

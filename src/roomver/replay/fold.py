@@ -34,10 +34,11 @@ How it works:
 * *Ends.* The forward extremities and the soft-failed events are found as the events arrive (`Ends`).
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final, cast
 
 from ..auth import check_against_state
@@ -45,7 +46,6 @@ from ..errors import SHOWN, Lack, MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
 from ..resolution import KnownEvents, Mainlines, Problem, RoomState, Split, resolve_split, split_states
-from ..rules import Verdict
 from ..selection import select_auth_types
 from ..state import (
     EventsOf,
@@ -143,7 +143,6 @@ class Fold:
         result._decisions = self.decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
-        self.verdicts: dict[str, Verdict] = {}
         self.auth_verdicts: AuthVerdicts = AuthVerdicts(self.cited, self.rejected)
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, self.bridges) if resets else None
@@ -200,28 +199,30 @@ class Fold:
             self.rejected.add(event_id)
             self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
         self.result.order = order
-        self.places.update((event_id, place) for place, event_id in enumerate(order))
-        for event_id in order:
-            for parent in set(self.events[event_id].prev_event_ids):
-                if parent in self.places:
-                    self.followers[parent] = self.followers.get(parent, 0) + 1
+        self.places.update(zip(order, range(len(order)), strict=True))
+        followed = [self.events[event_id].prev_event_ids for event_id in order]
+        once = chain.from_iterable(ids if len(ids) == 1 else set(ids) for ids in followed)
+        self.followers = Counter(filter(self.places.__contains__, once))
         return order
 
-    def step(self, event: Event) -> tuple[Outcome, Grouped | None, Grouped | None]:
+    def step(self, event_id: EventId, event: Event) -> tuple[Outcome, Grouped | None, Grouped | None]:
         """Take the next event of the order. Return its outcome, and the states before and after it."""
-        self._doubt(event)
-        before = self._state_before(event)
-        outcome = self.result.outcomes[event.event_id] = self._judge(event, before)
-        return outcome, before, self._fold(event, outcome, before)
+        if self.believed or self.doubted or self.given:
+            self._doubt(event)
+        before = self._state_before(event_id, event)
+        outcome = self.result.outcomes[event_id] = self._judge(event_id, event, before)
+        return outcome, before, self._fold(event_id, event, outcome, before)
 
-    def _fold(self, event: Event, outcome: Outcome, before: Grouped | None) -> Grouped | None:
+    def _fold(
+        self, event_id: EventId, event: Event, outcome: Outcome, before: Grouped | None
+    ) -> Grouped | None:
         """Take an event into the room, and return the state after it; None if that is unknown."""
-        event_id = event.event_id
-        if outcome.status is Status.UNDECIDED:
+        status = outcome.status
+        if status is Status.UNDECIDED:
             self.undecided.add(event_id)
-        elif not outcome.accepted:
+        elif status is not Status.ACCEPTED:
             self.rejected.add(event_id)
-        if event.state_key is not None and outcome.status is not Status.UNDECIDED:
+        if event.state_key is not None and status is not Status.UNDECIDED:
             graph = self.result.graph
             parents = event.auth_parents
             if all(parent in graph for parent in parents):
@@ -229,15 +230,13 @@ class Fold:
             else:
                 # It cites messages or events on a cycle, so no state event can be based on it.
                 graph.extend({event_id: [parent for parent in parents if parent in graph]})
-        if self.resets is not None:
-            self.resets.grow()
         if before is None:
             return None
         self.result._before[event_id] = before[1]
         after = before
         if event.state_key is not None:
             key = (event.type, event.state_key)
-            if outcome.accepted:
+            if status is Status.ACCEPTED:
                 state = before[0]
                 # What it replaced may be unknown. Then no reset is seen here.
                 if self.resets is not None and (
@@ -246,7 +245,7 @@ class Fold:
                     self.resets.note(event_id, entries_of(state).get(key))
                 after = self._changed(before, {key: event_id})
                 self._still_filled(before, after, key)
-            elif outcome.status is Status.UNDECIDED:
+            elif status is Status.UNDECIDED:
                 after = self._forgetting(before, key, event_id, outcome.lack)
         self.result._after[event_id] = after[1]
         if event_id in self.followers:
@@ -291,22 +290,22 @@ class Fold:
         if before[1] in self.filled:
             self.filled[after[1]] = self.filled[before[1]].replaced(key)
 
-    def _state_before(self, event: Event) -> Grouped | None:
+    def _state_before(self, event_id: EventId, event: Event) -> Grouped | None:
         """Return the state before an event, resolved over its prev events; None if it is unknown."""
-        event_id = event.event_id
-        states: dict[EventId, Grouped] = {}
-        missing = []
         parents = event.prev_event_ids
-        for parent in parents if len(parents) == 1 else dict.fromkeys(parents):
-            state = self.states.get(parent)
-            if state is None:
-                missing.append(parent)
-            else:
-                states[parent] = state
-            if parent in self.places:
-                self.followers[parent] -= 1
-                if not self.followers[parent]:
-                    self.states.pop(parent, None)  # no event needs it any more
+        if len(parents) == 1:
+            state = self._state_after(parents[0])
+            if state is not None and event_id not in self.given:
+                return state
+            states, missing = ({}, [*parents]) if state is None else ({parents[0]: state}, [])
+        else:
+            states, missing = {}, []
+            for parent in dict.fromkeys(parents):
+                state = self._state_after(parent)
+                if state is None:
+                    missing.append(parent)
+                else:
+                    states[parent] = state
         given = self.given.get(event_id)
         if not missing:
             computed = self.merge(event_id, states)
@@ -316,6 +315,15 @@ class Fold:
         ids = event.prev_event_ids
         self.result.gaps[event_id] = ids if len(missing) == len(ids) else tuple(missing)
         return None
+
+    def _state_after(self, event_id: EventId) -> Grouped | None:
+        """Return the state after an event, for an event that follows it; None if it is unknown."""
+        followers = self.followers
+        left = followers.get(event_id, 0) - 1
+        if left > 0:
+            followers[event_id] = left
+            return self.states.get(event_id)
+        return self.states.pop(event_id, None)  # no other event needs it
 
     def _doubt(self, event: Event) -> None:
         """Note whether the state before an event is believed, and whether something is contradicted there.
@@ -509,7 +517,10 @@ class Fold:
                 return self.resolved(split, len(parents), StateResolution.V2_1)
             return None
 
-        return [] if self.resets is None else self.resets.find(split, resolved, parents, by_v2_1)
+        if self.resets is None:
+            return []
+        folded = len(self.result.outcomes) - len(self.ordered[1])
+        return self.resets.find(split, resolved, parents, by_v2_1, folded)
 
     def note_resets(self, event_id: EventId | None, found: list[Reset] | None) -> None:
         """Record the resets of a merge."""
@@ -518,23 +529,26 @@ class Fold:
         else:
             self.result._resets += [reset._replace(merge=event_id) for reset in found]
 
-    def _judge(self, event: Event, before: Grouped | None) -> Outcome:
-        outcome = self._checked(event, before)
-        if self.decisions is None or not self.decisions.made_for(event.event_id):
+    def _judge(self, event_id: EventId, event: Event, before: Grouped | None) -> Outcome:
+        outcome = self._checked(event_id, event, before)
+        if self.decisions is None or not self.decisions.made_for(event_id):
             return outcome
         outcome.ours = outcome.status
-        rejected = event.event_id in self.decisions.rejected
+        rejected = event_id in self.decisions.rejected
         outcome.status = Status.REJECTED_AS_RECORDED if rejected else Status.ACCEPTED
         return outcome
 
-    def _checked(self, event: Event, before: Grouped | None) -> Outcome:
+    def _checked(self, event_id: EventId, event: Event, before: Grouped | None) -> Outcome:
         """Check an event against its auth events and the state before it.
 
         A server that gives a state has accepted the events of that state and of its auth chain. So such an
         event counts as accepted where the state before it cannot tell, if its auth events allow it. If a
         given state refuses it, two servers contradict each other.
         """
-        event_id = event.event_id
+        if before is not None:
+            kept = self.auth_verdicts.in_both(event, *before)
+            if kept is not None:
+                return Outcome(event_id, Status.ACCEPTED, kept, kept)
         # An undecided auth event has not been accepted, and may still be rejected.
         undecided = self.undecided and [one for one in event.auth_event_ids if one in self.undecided]
         try:
@@ -544,8 +558,8 @@ class Fold:
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not isinstance(found, Allowed):
-            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, self._shared(found))
-        by_auth_events = self._shared(found.verdict)
+            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, found)
+        by_auth_events = found.verdict
         vouched = event_id in self.vouched or event_id in self.others_vouched
         # What a contradiction made unknown, nobody's word decides.
         status = Status.ACCEPTED if vouched and event_id not in self.doubted else Status.UNDECIDED
@@ -554,7 +568,7 @@ class Fold:
         if found.are_in(*before):
             return Outcome(event_id, Status.ACCEPTED, by_auth_events, by_auth_events)
         try:
-            by_state = self._shared(check_against_state(event, EventsOf(before[0], self.events)))
+            by_state = self.auth_verdicts.shared(check_against_state(event, EventsOf(before[0], self.events)))
         except UnknownState as error:
             keys = self._unknown_keys(event, before[0])
             return Outcome(
@@ -569,10 +583,6 @@ class Fold:
             )
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
-
-    def _shared(self, verdict: Verdict) -> Verdict:
-        """Return an equal verdict that other events have too, if it says nothing about its event."""
-        return verdict if verdict.detail else self.verdicts.setdefault(verdict.rule.name, verdict)
 
     @staticmethod
     def _unknown_keys(event: Event, state: StateMap[EventId]) -> tuple[StateKey, ...]:

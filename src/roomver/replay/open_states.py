@@ -96,6 +96,28 @@ class OpenStates:
             if not self.by_group:
                 self._found.clear()
 
+    def follow(self, event: Event, event_id: EventId, group: int, after: Grouped) -> None:
+        """Take an event that takes the place of the only end. It does what `remove`, `add` and `arrive` do.
+
+        Args:
+            event: the event.
+            event_id: its ID.
+            group: that of the state after the end.
+            after: the state after the event.
+        """
+        self._left += _READS_PER_EVENT
+        if event.state_key is not None:
+            self._keys.add((event.type, event.state_key))
+        if self._found:
+            self._found.clear()
+        self.number += 1
+        if after[1] == group:
+            here = self.by_group[group]
+            here.number, here.ends = self.number, {event_id: None}
+        else:
+            del self.by_group[group]
+            self.by_group[after[1]] = Open(after, self.number, {event_id: None})
+
     def agreed(self, keys: Collection[StateKey]) -> dict[StateKey, EventId] | None:
         """Return the entries of the merged state for some keys, if they are the same whatever is merged.
 

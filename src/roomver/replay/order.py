@@ -184,6 +184,8 @@ def find_order(
         held: for some events, the events of the state that is given for it. They come before it. Where the
             states of several events tell that these come before each other, they do not order them.
     """
+    if not held and _is_in_order(events):
+        return list(events), ()
     needed = {event_id: _parents(event, events) for event_id, event in events.items()}
     if held:
         cited = {event_id: needed[event_id] for event_id in held if event_id in needed}
@@ -208,6 +210,20 @@ def find_order(
     for event_id, parents in needed.items():
         left[event_id] = dict.fromkeys(parent if parent in needed else _CYCLES for parent in parents)
     return [event_id for event_id in _in_order(left) if event_id != _CYCLES], on_cycles
+
+
+def _is_in_order(events: Mapping[EventId, Event]) -> bool:
+    """Tell whether each event of the input comes after the events of the input that it cites.
+
+    Cost: linear in the edges. It takes a fraction of the time of making an order.
+    """
+    before: set[EventId] = set()
+    for event_id, event in events.items():
+        for cited in (event.auth_event_ids, event.prev_event_ids):
+            if not before.issuperset(cited) and any(one in events and one not in before for one in cited):
+                return False
+        before.add(event_id)
+    return True
 
 
 def _parents(event: Event, events: Collection[EventId]) -> Sequence[EventId]:

@@ -30,10 +30,14 @@ class PossibleStates:
     """
 
     def __init__(self) -> None:
+        self._any = True
         self.clear()
 
     def clear(self) -> None:
         """Forget all states: the extremities are certain."""
+        if not self._any:
+            return
+        self._any = False
         self._first: Grouped | None = None
         self._differing: set[StateKey] = set()
         # Some of the states, to compare others with.
@@ -46,6 +50,7 @@ class PossibleStates:
 
     def keep_open(self, open_states: OpenStates) -> None:
         """Add the states after all ends."""
+        self._any = True
         try:
             for here in open_states.newer(self._seen):
                 if self._unknown:
@@ -58,6 +63,7 @@ class PossibleStates:
 
     def keep(self, states: Iterable[Grouped | None]) -> None:
         """Add states; None is an unknown one."""
+        self._any = True
         for state in states:
             if self._unknown:
                 return

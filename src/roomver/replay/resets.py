@@ -50,7 +50,8 @@ class Resets:
         # For an entry: the events known to come after its event, and the events known not to.
         self._after: dict[tuple[StateKey, EventId], set[EventId]] = {}
         self._not_after: dict[tuple[StateKey, EventId], set[EventId]] = {}
-        self._left = _STEPS
+        self._steps = 0
+        self._allowed = 0
 
     def note(self, event_id: EventId, replaced: EventId | None) -> None:
         """Note what an accepted state event replaced; None if the key had no event."""
@@ -59,16 +60,13 @@ class Resets:
         self._replaced.add(event_id, replaced)
         self._accepted.add(event_id)
 
-    def grow(self) -> None:
-        """Note that one more event was folded: the bound grows with the room."""
-        self._left += _STEPS_PER_EVENT
-
     def find(
         self,
         split: Split,
         resolved: Mapping[StateKey, EventId | None],
         parents: Sequence[Iterable[EventId]],
         again: Callable[[], Mapping[StateKey, EventId | None] | None],
+        folded: int,
     ) -> list[Reset] | None:
         """Return the keys that went back to an older value at a merge.
 
@@ -78,10 +76,12 @@ class Resets:
             parents: the events whose after-states are merged, for each state.
             again: resolves by room version 12's algorithm; is called if there is a reset. Returns None
                 if that algorithm needs missing events.
+            folded: how many events have been folded: the bound grows with the room.
 
         Returns:
             The resets; None if the bound was reached.
         """
+        self._allowed = _STEPS + _STEPS_PER_EVENT * folded
         try:
             lost = [
                 (key, event_id)
@@ -98,8 +98,8 @@ class Resets:
         ]
 
     def _step(self) -> None:
-        self._left -= 1
-        if self._left < 0:
+        self._steps += 1
+        if self._steps > self._allowed:
             raise _Exhausted
 
     def _went_back(
