@@ -390,7 +390,7 @@ def test_many_descendants_that_nothing_shares_are_not_searched() -> None:
         assert names(dag, dag.difference(masks, 3, is_shared, ["shared"] if listed else None)) == {"a", "b"}
         return asked
 
-    assert asked_below(50_000, listed=False) > 50_000
+    assert asked_below(50_000, listed=False) >= 50_000
     assert asked_below(50_000, listed=True) == asked_below(5_000, listed=True) < 2_000
 
 
