@@ -190,7 +190,7 @@ class Dag:
         Args:
             masks: each node that is in some of the sets, to the bits of these sets.
             full: the bits of all sets.
-            is_shared: tells whether a node is in all sets.
+            is_shared: tells whether a node is in all sets. It is not asked about the nodes in `masks`.
             shared: the keys of the nodes that are in all sets, if the caller can list them. Keys that are not
                 in the graph are ignored.
 
@@ -225,8 +225,8 @@ class Dag:
             if mask != full:
                 partial -= 1
                 # Is this node shared, or above a shared node? Then its ancestors are too, which is found for
-                # each of them. A node of `masks` lacks bits, so it is not shared. Its children were taken
-                # before it. Often all of them are in `clear`, and no call is needed.
+                # each of them. A node in `masks` lacks bits, so it is not shared. The children were taken
+                # before. Often all of them are in `clear`, and no call is needed.
                 if node not in masks and is_shared(node):
                     above_shared.add(node)
                     continue
