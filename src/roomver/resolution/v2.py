@@ -135,12 +135,7 @@ def _visit(
             if room_of(event) != in_room:
                 known.check_room(event_ids)
             version = event.room_version
-        kind = event.type
-        if kind == "m.room.member":
-            # Most members are in the room by their own doing.
-            if event.state_key != event.sender and _is_power_event(event):
-                power_events.add(event_id)
-        elif event.state_key == "" and _is_power_event(event):
+        if _is_power_event(event):
             power_events.add(event_id)
         for parent in event.auth_parents:
             if parent not in events:
@@ -298,23 +293,32 @@ def _power_order(power_events: set[EventId], full: set[EventId], known: KnownEve
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Reverse topological power ordering"
     """
     events = known.events
-    picked = set(power_events)
+    picked = dict.fromkeys(power_events, 0)
+    children: dict[EventId, list[EventId]] = {}
     # Auth chains are followed inside the full conflicted set only, as in Synapse and ruma. A chain that
     # leaves the set is not followed back into it. This matters if it runs through an unconflicted event.
-    stack = list(picked)
-    while stack:
-        for parent in events[stack.pop()].auth_parents:
-            if parent in full and parent not in picked:
-                picked.add(parent)
-                stack.append(parent)
+    # Each event is visited once, for its parents and for their children. The loop also visits what it appends.
+    found = list(picked)
+    for event_id in found:
+        count = 0
+        for parent in events[event_id].auth_parents:
+            if parent in full:
+                count += 1
+                if parent in children:
+                    children[parent].append(event_id)
+                else:
+                    children[parent] = [event_id]
+                    if parent not in picked:
+                        picked[parent] = 0
+                        found.append(parent)
+        if count:
+            picked[event_id] = count
 
     def sort_key(event_id: EventId) -> tuple[Level, int, EventId]:
         event = events[event_id]
         return -_sender_level(event, events), event.origin_server_ts, event_id
 
-    return lexicographic_topological_sort(
-        sorted(picked), lambda event_id: events[event_id].auth_parents, sort_key
-    )
+    return lexicographic_topological_sort(picked, children, sort_key)
 
 
 # "x's sender has greater power level than y's sender, when looking at their respective auth_events":
