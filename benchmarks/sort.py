@@ -1,10 +1,10 @@
 """How long does the lexicographic topological sort of 100,000 events take, beside the sorts of networkx and
 Synapse?
 
-Each sorts the same graph with the same keys. roomver and networkx are measured twice: with the graph prepared,
-and with the graph built on the clock from the parents of each event. roomver's graph is the number of each
-event's parents and the list of its children; that of networkx is a `DiGraph`. Synapse gets a copy of its
-mapping, because its sort consumes it. All must return the same order.
+Each sorts the same graph with the same keys. roomver and networkx are measured twice: with the graph
+prepared, and with the graph built on the clock from the parents of each event. roomver's graph is the number
+of each event's parents and the list of its children; that of networkx is a `DiGraph`. Synapse gets a copy of
+its mapping, because its sort consumes it. All must return the same order.
 """
 
 from base64 import urlsafe_b64encode

@@ -244,7 +244,7 @@ class Dag:
                     queue[parent] = 1
                     found[parent] = mask
                     partial += mask != full
-                elif before != mask and before != full:
+                elif before != mask and before != full:  # noqa: PLR1714 - this makes no tuple
                     after = before | mask
                     found[parent] = after
                     partial -= after == full

@@ -297,7 +297,7 @@ def _power_order(power_events: set[EventId], full: set[EventId], known: KnownEve
     children: dict[EventId, list[EventId]] = {}
     # Auth chains are followed inside the full conflicted set only, as in Synapse and ruma. A chain that
     # leaves the set is not followed back into it. This matters if it runs through an unconflicted event.
-    # Each event is visited once, for its parents and for their children. The loop also visits what it appends.
+    # Each event is visited once, for its parents and for their children, also the events that are appended.
     found = list(picked)
     for event_id in found:
         count = 0
