@@ -3,7 +3,7 @@
 import copy
 import pickle
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import Any
@@ -205,6 +205,22 @@ def test_without_nodes_the_difference_and_the_nodes_between_are_empty() -> None:
 # The sort
 
 
+def sort(parents_of: Mapping[str, Iterable[str]], sort_key: Callable[[str], tuple[Any, ...]]) -> list[str]:
+    """Sort the keys of a mapping to their parents. Parents that are not keys are ignored."""
+    counts = {}
+    children: dict[str, list[str]] = {}
+    for key, parents in parents_of.items():
+        inside = [parent for parent in parents if parent in parents_of]
+        counts[key] = len(inside)
+        for parent in inside:
+            children.setdefault(parent, []).append(key)
+    before = counts.copy()
+    try:
+        return lexicographic_topological_sort(counts, children, sort_key)
+    finally:
+        assert counts == before
+
+
 @given(dags(6), st.lists(st.integers(0, 3), min_size=6, max_size=6))
 def test_the_lexicographically_smallest_topological_ordering(graph: Parents, ranks: list[int]) -> None:
     def sort_key(key: str) -> tuple[int, str]:
@@ -216,31 +232,35 @@ def test_the_lexicographically_smallest_topological_ordering(graph: Parents, ran
         if all(order.index(parent) < order.index(key) for key in graph for parent in graph[key])
     ]
     smallest = min(topological, key=lambda order: [sort_key(key) for key in order])
-    assert lexicographic_topological_sort(list(graph), graph.__getitem__, sort_key) == list(smallest)
+    assert sort(graph, sort_key) == list(smallest)
 
 
 @given(dags(), st.data())
-def test_parents_outside_the_keys_are_ignored_and_the_order_of_the_keys_does_not_matter(
-    graph: Parents, data: st.DataObject
-) -> None:
+def test_the_order_of_the_keys_does_not_matter(graph: Parents, data: st.DataObject) -> None:
     keys = data.draw(st.lists(st.sampled_from(sorted(graph)), unique=True))
-    order = lexicographic_topological_sort(keys, graph.__getitem__, lambda key: key)
+    order = sort({key: graph[key] for key in keys}, lambda key: (key,))
     assert sorted(order) == sorted(keys)
     again = data.draw(st.permutations(keys))
-    assert lexicographic_topological_sort(again, graph.__getitem__, lambda key: key) == order
+    assert sort({key: graph[key] for key in again}, lambda key: (key,)) == order
 
 
-def test_equal_sort_keys_keep_the_order_of_the_keys() -> None:
-    def no_parents(_: str) -> list[str]:
-        return []
+def test_a_key_that_could_come_next_alone_needs_no_sort_key() -> None:
+    asked = []
 
-    assert lexicographic_topological_sort("bca", no_parents, lambda _: 0) == ["b", "c", "a"]
+    def sort_key(key: str) -> tuple[str]:
+        asked.append(key)
+        return (key,)
+
+    # Before "d" there is one key at a time, then there are two.
+    graph = {"a": [], "b": ["a"], "c": ["b"], "e": ["c"], "d": ["c"], "f": ["d", "e", "d"]}
+    assert sort(graph, sort_key) == ["a", "b", "c", "d", "e", "f"]
+    assert sorted(asked) == ["d", "e"]
 
 
 def test_a_cycle_among_the_sorted_keys_is_named() -> None:
     graph = {"a": [], "b": ["c"], "c": ["b", "a"], "d": ["c"]}
     with pytest.raises(CyclicGraph) as caught:
-        lexicographic_topological_sort(list(graph), graph.__getitem__, lambda key: key)
+        sort(graph, lambda key: (key,))
     assert caught.value.event_ids == ("b", "c")
 
 
@@ -259,7 +279,7 @@ def walk_a_chain(length: int) -> None:
     assert len(dag.between([0, last])) == length
     # If its last node is shared, the difference is empty; finding out walks the whole chain.
     assert dag.difference({0: 1}, 3, lambda node: node == last) == []
-    assert lexicographic_topological_sort(keys, parents.__getitem__, lambda key: key) == keys
+    assert sort(parents, lambda key: (key,)) == keys
     parents[keys[0]] = [keys[last]]
     with pytest.raises(CyclicGraph) as caught:
         in_order(parents)
@@ -390,7 +410,7 @@ def test_many_descendants_that_nothing_shares_are_not_searched() -> None:
         assert names(dag, dag.difference(masks, 3, is_shared, ["shared"] if listed else None)) == {"a", "b"}
         return asked
 
-    assert asked_below(50_000, listed=False) > 50_000
+    assert asked_below(50_000, listed=False) >= 50_000
     assert asked_below(50_000, listed=True) == asked_below(5_000, listed=True) < 2_000
 
 

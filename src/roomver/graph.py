@@ -190,7 +190,7 @@ class Dag:
         Args:
             masks: each node that is in some of the sets, to the bits of these sets.
             full: the bits of all sets.
-            is_shared: tells whether a node is in all sets.
+            is_shared: tells whether a node is in all sets. It is not asked about the nodes in `masks`.
             shared: the keys of the nodes that are in all sets, if the caller can list them. Keys that are not
                 in the graph are ignored.
 
@@ -210,8 +210,10 @@ class Dag:
         partial = len(found)
         if not partial:
             return []
-        lies_above_shared = _Descendants(self, is_shared, shared)
+        descendants = _Descendants(self, is_shared, shared)
+        above_shared, clear = descendants.yes, descendants.no
         offsets, parents = self._offsets, self._parents
+        first, following, child = self._first, self._next, self._child
         node = max(found) + 1
         queue = bytearray(node)
         for start in found:
@@ -222,9 +224,18 @@ class Dag:
             mask = found.pop(node)
             if mask != full:
                 partial -= 1
-                # The ancestors of this node are above the same shared node. The check finds that for each of
-                # them.
-                if lies_above_shared(node):
+                # Is this node shared, or above a shared node? Then its ancestors are too, which is found for
+                # each of them. A node in `masks` lacks bits, so it is not shared. The children were taken
+                # before. Often all of them are in `clear`, and no call is needed.
+                if node not in masks and is_shared(node):
+                    above_shared.add(node)
+                    continue
+                edge = first[node]
+                while edge and child[edge] in clear:
+                    edge = following[edge]
+                if not edge:
+                    clear.add(node)
+                elif descendants.search(node, edge):
                     continue
                 result.append(node)
             for parent in parents[offsets[node] : offsets[node + 1]]:
@@ -233,7 +244,7 @@ class Dag:
                     queue[parent] = 1
                     found[parent] = mask
                     partial += mask != full
-                elif before != full:
+                elif before != mask and before != full:  # noqa: PLR1714 - this makes no tuple
                     after = before | mask
                     found[parent] = after
                     partial -= after == full
@@ -271,39 +282,40 @@ class Dag:
 
 
 class _Descendants:
-    """Tell whether a node is shared, or an ancestor of a shared node. Every answer is kept.
+    """Tell whether a node is an ancestor of a shared node. Every answer is kept.
 
     A node's descendants are searched first. If that takes long, the search takes turns with a sweep down the
     numbers from the shared nodes, and each turn is twice as long as the one before.
+
+    Attributes:
+        yes: nodes that are shared, or ancestors of a shared node.
+        no: nodes that are neither.
     """
 
-    __slots__ = ("_dag", "_is_shared", "_no", "_patience", "_shared", "_sweep", "_yes")
+    __slots__ = ("_dag", "_is_shared", "_patience", "_shared", "_sweep", "no", "yes")
 
     def __init__(self, dag: Dag, is_shared: Callable[[int], bool], shared: Collection[str] | None) -> None:
+        self.yes: set[int] = set()
+        self.no: set[int] = set()
         self._dag = dag
         self._is_shared = is_shared
         self._shared = shared
         # Listing the shared nodes takes about as long as searching this many nodes.
         self._patience = _PATIENCE + (0 if shared is None else len(shared) // 16)
         self._sweep: _Sweep | None = None
-        self._yes: set[int] = set()
-        self._no: set[int] = set()
 
-    def __call__(self, node: int) -> bool:
+    def search(self, node: int, edge: int) -> bool:
+        """Tell whether a node that is not shared is an ancestor of a shared node.
+
+        Args:
+            node: the node.
+            edge: its first edge to a child that is not in `no`.
+        """
         # A difference asks about each node once, and about children before their parents. So the answer for a
-        # node that it asks about is never kept from before, and often all children are in `no`.
-        yes, no, is_shared = self._yes, self._no, self._is_shared
-        if is_shared(node):
-            yes.add(node)
-            return True
+        # node that it asks about is never kept from before.
+        yes, no, is_shared = self.yes, self.no, self._is_shared
         dag = self._dag
         first, following, child = dag._first, dag._next, dag._child
-        edge = first[node]
-        while edge and child[edge] in no:
-            edge = following[edge]
-        if not edge:
-            no.add(node)
-            return False
         # Invariant: no node on the path is shared, and the children that the path has left again are in `no`.
         # A node cannot be met again while it is on the path, because there are no cycles.
         path = [node]

@@ -82,9 +82,19 @@ class PowerLevels:
         users, events, notifications: the entries that are levels.
         highest: the highest level in `named`, `events` and `notifications`; minus infinity without any.
         unreadable: the paths in ``content`` to values that are not levels, in the order of the event.
+        lists_users: whether a check has found that the event is readable and that its ``users`` are user IDs.
     """
 
-    __slots__ = ("event_id", "events", "highest", "named", "notifications", "unreadable", "users")
+    __slots__ = (
+        "event_id",
+        "events",
+        "highest",
+        "lists_users",
+        "named",
+        "notifications",
+        "unreadable",
+        "users",
+    )
 
     event_id: EventId
     named: dict[str, int]
@@ -93,12 +103,14 @@ class PowerLevels:
     notifications: dict[str, int]
     highest: Level
     unreadable: list[tuple[str, ...]]
+    lists_users: bool
 
     def __init__(self, event: Event) -> None:
         version = event.room_version
         content = event.content
         self.event_id = event.event_id
         self.unreadable = []
+        self.lists_users = False
         self.named = {}
         for name in DEFAULTS:
             if name in content:

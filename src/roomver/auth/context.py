@@ -22,15 +22,20 @@ class Context:
         state: the room state, key to event.
         create: the create event in the state.
         version: the event's room version.
+        closed: whether the create event closes the room to other servers.
     """
 
-    __slots__ = ("_levels", "create", "event", "state", "version")
+    __slots__ = ("_levels", "closed", "create", "event", "state", "version")
 
     def __init__(self, event: Event, state: StateMap[Event], create: Event) -> None:
         self.event: Event = event
         self.state: StateMap[Event] = state
         self.create: Event = create
         self.version: RoomVersion = event.room_version
+        # Only the JSON value false closes a room, as the specification says. In Synapse any value except true
+        # closes it. ruma rejects every event if the value is not a boolean. Rooms made by servers have a
+        # boolean or no such property.
+        self.closed: bool = create.content.get("m.federate") is False
         self._levels: Levels | None = None
         version = create.room_version
         # The first comparison is the faster one, and nearly always enough.

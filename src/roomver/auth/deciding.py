@@ -28,9 +28,10 @@ def decide(context: Context) -> Verdict:
     event, version = context.event, context.version
     kind = event.type
     # The rule on m.federate.
-    verdict = check_federation(context)
-    if verdict is not None:
-        return verdict
+    if context.closed:
+        verdict = check_federation(context)
+        if verdict is not None:
+            return verdict
     # If type is m.room.aliases: … (versions 1 to 5)
     if kind == "m.room.aliases" and version.aliases_rule:
         return check_aliases(context)
@@ -93,36 +94,36 @@ class Checker:
             context is None
             or create is not context.create
             or event.room_version is not context.version
-            or event.room_id != self._room_id
+            or event._room_id != self._room_id
         ):
             context = self._context = _Bare(event, self.state, create)
             self._room_id = event.room_id
         else:
             context.event = event
+            power_levels = self.state.get(POWER_LEVELS)
+            if power_levels is not context.levels_from:
+                context.levels_from = power_levels
+                context.levels = Levels(create, power_levels)
         return decide(context).allowed
 
 
 class _Bare(Context):
-    """A context for many events. Its verdicts tell only whether an event is allowed."""
+    """A context for many events. Its verdicts tell only whether an event is allowed.
 
-    __slots__ = ("_allowed", "_levels_from", "_rejected")
+    Attributes:
+        levels: the power levels of the state, which must be renewed when the state has others.
+        levels_from: the event that they come from.
+    """
+
+    __slots__ = ("_allowed", "_rejected", "levels", "levels_from")
 
     def __init__(self, event: Event, state: StateMap[Event], create: Event) -> None:
         super().__init__(event, state, create)
-        self._levels_from: Event | None = None
+        self.levels_from: Event | None = state.get(POWER_LEVELS)
+        self.levels: Levels = Levels(create, self.levels_from)
         # These name no rule that decided: only `allowed` is read.
         self._allowed: Verdict = Verdict(True, OTHERWISE, self.version, _NO_DETAIL)
         self._rejected: Verdict = Verdict(False, OTHERWISE, self.version, _NO_DETAIL)
-
-    @property
-    def levels(self) -> Levels:
-        """The power levels of the state. They are kept until the state has another power-levels event."""
-        power_levels = self.state.get(POWER_LEVELS)
-        levels = self._levels
-        if levels is None or power_levels is not self._levels_from:
-            levels = self._levels = Levels(self.create, power_levels)
-            self._levels_from = power_levels
-        return levels
 
     def allow(self, rule: Rule, **detail: object) -> Verdict:
         return self._allowed

@@ -6,17 +6,13 @@ from .context import Context
 
 
 def check_federation(context: Context) -> Verdict | None:
-    """Check the rule on ``m.federate``; return None if it does not decide.
+    """Check the rule on ``m.federate`` in a closed room; return None if it does not decide.
 
-    Only the JSON value false closes a room, as the specification says. In Synapse any value except true
-    closes it, and the target of a membership is checked too. ruma rejects every event if the value is not a
-    boolean. Rooms made by servers have a boolean or no such property.
+    Synapse also checks the target of a membership.
     """
-    create = context.create
     # If the content of the create event has m.federate set to false, and the sender's domain is not
     # that of the create event's sender, reject.
-    if create.content.get("m.federate") is False:
-        sender, creator = context.event.sender, create.sender
-        if server_of(sender) != server_of(creator):
-            return context.reject(FEDERATION_CLOSED, sender=sender, create_event_sender=creator)
+    sender, creator = context.event.sender, context.create.sender
+    if server_of(sender) != server_of(creator):
+        return context.reject(FEDERATION_CLOSED, sender=sender, create_event_sender=creator)
     return None

@@ -33,9 +33,11 @@ def check_power_levels(context: Context) -> Verdict:
     """Check an ``m.room.power_levels`` event that has passed the rules for all state events."""
     event = context.event
     new = power_levels_of(event)
-    verdict = _check_form(context, new)
-    if verdict is not None:
-        return verdict
+    # The form is that of the event. What follows from it alone need be found only once.
+    if not new.lists_users or context.version.infinite_creator_level:
+        verdict = _check_form(context, new)
+        if verdict is not None:
+            return verdict
 
     # If there is no previous m.room.power_levels event in the room, allow. The previous event is the room's
     # power levels, whatever state key this event has, as in ruma and gomatrixserverlib. (Synapse looks for an
@@ -47,10 +49,8 @@ def check_power_levels(context: Context) -> Verdict:
 
     # The rules on named levels and on entries of events decide only if a level is above the sender's. Changes
     # of notifications are rare: they are always checked.
-    if (
-        max(old.highest, new.highest) > context.levels.user(event.sender)
-        or old.notifications != new.notifications
-    ):
+    level = context.levels.user(event.sender)
+    if old.highest > level or new.highest > level or old.notifications != new.notifications:
         for check in (_check_named, _check_entries):
             verdict = check(context, old, new)
             if verdict is not None:
@@ -86,7 +86,7 @@ def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
         return _unreadable(context, POWER_LEVELS_USERS, event, new.unreadable[0])
     users = content.get("users")
     if type(users) is dict:
-        for user in users:
+        for user in () if new.lists_users else users:
             if not is_user_id(user):
                 return context.reject(POWER_LEVELS_USERS, not_a_user_id=shorten(user))
         # If users contains the sender of the create event or any of the additional_creators, reject.
@@ -94,6 +94,7 @@ def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
             for creator in creators_of(context.create):
                 if creator in users:
                     return context.reject(POWER_LEVELS_CREATOR_LISTED, creator=creator)
+    new.lists_users = True
     return None
 
 

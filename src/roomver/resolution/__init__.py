@@ -183,7 +183,6 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if sample is not None:
         # Take the room of the smallest ID, so that errors are reproducible.
         known.check_room((sample,))
-        known.check_room(present)
     if problem.algorithm is None:
         # Here every conflicted event is missing. Any other event gives the room version, and so the
         # algorithm: version 1 keeps the event of a key that only one state has, even if it is missing.
@@ -197,8 +196,9 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if problem.trace is not None:
         problem.trace.algorithm = problem.algorithm
     if problem.algorithm is StateResolution.V1:
+        known.check_room(present)
         return (yield from resolve_v1(problem))
-    return (yield from resolve_v2(problem))
+    return (yield from resolve_v2(problem, present))
 
 
 def _trace(algorithm: StateResolution | None, split: Split, states: int) -> Trace:

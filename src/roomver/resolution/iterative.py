@@ -1,111 +1,128 @@
 """The iterative auth checks: try sorted events one by one on the state that is being built.
 
-Two parts. `_StateView` is the room state as the checks see it: the state that resolution starts from, with
+Two parts. `StateView` is the room state as the checks see it: the state that resolution starts from, with
 the events accepted so far on top. `iterative_auth_checks` is the loop, which asks for missing events.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from ..auth import Checker, check_against_state
+from ..auth.context import JOIN_RULES
 from ..event import Event
 from ..power import CREATE
-from ..selection import SHARED_KEYS, list_auth_types, selects_only_sender
+from ..selection import SELECTING_MORE, SHARED_KEYS, list_auth_types
 from ..types import EventId, StateKey
 from .need import Steps
 from .problem import Problem
 from .split import Split
 from .trace import Check
 
+_RULES = {JOIN_RULES}
 
-class _StateView:
+
+class StateView:
     """The state that the checks see, read key by key.
 
     A check reads a few keys. The event of each key is looked up once and stays in `events`: one dict that
     grows, instead of a new one per check, saves 10 % of a resolution that is mostly checks.
 
     Attributes:
+        base: the state that the checks start from.
+        changes: the entries of the new room state that differ from `base`; accepted events are added.
+        problem: the resolution that this is part of.
         events: the event of each key that was read and has one.
         absent: the keys that were read and had no event.
+        unread: the keys that events of any sender share, if they have not been read.
+        lacking: those of the keys that were read and have no event.
+        checker: the rules, which read `events`.
     """
 
-    __slots__ = ("_base", "_changes", "_known", "_problem", "absent", "events")
+    __slots__ = (
+        "_settled",
+        "absent",
+        "base",
+        "changes",
+        "checker",
+        "events",
+        "lacking",
+        "problem",
+        "unread",
+    )
 
     def __init__(self, base: Split, changes: dict[StateKey, EventId], problem: Problem) -> None:
-        self._base = base
-        self._changes = changes
-        self._known = problem.known
-        self._problem = problem
+        self.base: Split = base
+        self.changes: dict[StateKey, EventId] = changes
+        self.problem: Problem = problem
         self.events: dict[StateKey, Event] = {}
         self.absent: set[StateKey] = set()
+        self.unread: set[StateKey] = set(SHARED_KEYS)
+        self.lacking: set[StateKey] = set()
+        self.checker: Checker = Checker(self.events)
+        # Auth events whose keys have an event in `events`, which they will keep having.
+        self._settled: set[EventId] = set()
 
-    def event_id(self, key: StateKey) -> EventId | None:
-        """Return the ID of the event of a key, whether it has been read or not."""
-        return self._changes.get(key) or self._base.get(key)
-
-    def read(self, unread: Iterable[StateKey]) -> Collection[EventId]:
-        """Look up keys that have not been read, or were absent. Return the IDs of events that are not known.
+    def read(self, keys: Iterable[StateKey]) -> Collection[EventId]:
+        """Look up keys that are not in `events`. Return the IDs of events that are not known.
 
         If events are not known, nothing has been read: call it again when they are. A key is absent if the
         state has no event for it, or if the event is missing or skipped as rejected.
         """
-        known, changes, base, absent = self._known, self._changes, self._base, self.absent
+        problem, changes, base, absent = self.problem, self.changes, self.base, self.absent
+        known = problem.known
         events = known.events
-        found: dict[StateKey, EventId] = {}
+        found: dict[StateKey, Event] = {}
+        ids = []
         unknown = []
-        for key in unread:
-            if key not in absent:
-                event_id = changes.get(key) or base.get(key)
-                if event_id is None:
-                    absent.add(key)
-                elif event_id in events:
-                    found[key] = event_id
-                elif event_id in known.lost:
-                    absent.add(key)
-                else:
-                    unknown.append(event_id)
-        if found and not unknown:
-            self._put(found)
-        return unknown
-
-    def _put(self, event_ids: Mapping[StateKey, EventId]) -> None:
-        known, skip_rejected = self._known, self._problem.skip_rejected
-        found = []
-        for key, event_id in event_ids.items():
-            event = known.events.get(event_id)
-            if event is None or (skip_rejected and self._problem.is_rejected(event_id)):
-                self.absent.add(key)
+        for key in keys:
+            if key in absent:
+                continue
+            event_id = changes.get(key) or base.get(key)
+            if event_id is None:
+                absent.add(key)
+                continue
+            event = events.get(event_id)
+            if event is None and event_id not in known.lost and event_id not in events:
+                unknown.append(event_id)
+            elif event is None or (problem.skip_rejected and problem.is_rejected(event_id)):
+                absent.add(key)
             else:
-                self.events[key] = event
-                found.append(event_id)
-        known.check_room(found)
+                found[key] = event
+                ids.append(event_id)
+        if unknown:
+            return unknown
+        if found:
+            known.check_room(ids)
+            self.events.update(found)
+        if self.unread:
+            read = self.unread.intersection(keys)
+            self.unread -= read
+            self.lacking |= read.difference(self.events)
+        return ()
 
     def lend(self, event: Event) -> list[StateKey]:
         """Put the event's own auth events into `events` where the state has none, and return their keys.
 
-        They are in it for one check: `take_back` removes them. A new dict for each check took three times
-        as long.
+        They are in it for one check, and must be removed afterwards. A new dict for each check took three
+        times as long.
         """
         # In version 12 the create event counts as an auth event.
-        known, is_rejected, state = self._known.events, self._problem.is_rejected, self.events
-        lent = []
+        known, is_rejected = self.problem.known.events, self.problem.is_rejected
+        state, settled = self.events, self._settled
+        lent: list[StateKey] = []
         for parent in event.auth_parents:
+            # Events cite the same power levels and join rules again and again.
+            if parent in settled:
+                continue
             other = known.get(parent)
             if other is not None and other.state_key is not None:
                 key = (other.type, other.state_key)
-                if key not in state and not is_rejected(parent):
+                if key in state:
+                    if key not in lent:
+                        settled.add(parent)
+                elif not is_rejected(parent):
                     state[key] = other
                     lent.append(key)
         return lent
-
-    def take_back(self, keys: Iterable[StateKey]) -> None:
-        """Remove the events that `lend` put in."""
-        for key in keys:
-            del self.events[key]
-
-    def accept(self, key: StateKey, event_id: EventId, event: Event) -> None:
-        """Put an event into the state."""
-        self._changes[key] = event_id
-        self.events[key] = event
 
 
 # "Iterative auth checks. The iterative auth checks algorithm takes as input an initial room state and a
@@ -118,13 +135,7 @@ class _StateView:
 #
 # "Rejected auth events are deliberately excluded from use in the iterative auth checks,
 # as auth events aren't re-authed (although non-auth events are) during the iterative auth checks."
-def iterative_auth_checks(
-    order: Iterable[EventId],
-    phase: str,
-    base: Split,
-    changes: dict[StateKey, EventId],
-    problem: Problem,
-) -> Steps[None]:
+def iterative_auth_checks(order: Iterable[EventId], phase: str, view: StateView) -> Steps[None]:
     """Check each event against the state, and put it into the state if the rules allow it.
 
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Iterative auth checks", and
@@ -133,47 +144,59 @@ def iterative_auth_checks(
     Args:
         order: the sorted list of events.
         phase: the name of this list in the trace.
-        base: the initial room state: its unconflicted state map.
-        changes: the entries of the new room state that differ from `base`; accepted events are added.
-        problem: the resolution that this is part of.
+        view: the initial room state; accepted events are added.
     """
-    known, trace = problem.known, problem.trace
-    skip_rejected = problem.skip_rejected
-    # Invariant: the view shows `base` with `changes` on top. Its two collections stay the same objects, so
-    # that a check which reads nothing new costs no call.
-    view = _StateView(base, changes, problem)
-    state, absent = view.events, view.absent
-    checker = Checker(state)
-    # Whether the keys that events share have been read and have events. Then most checks need one more key.
-    shared_read = False
+    problem = view.problem
+    known, trace, skip_rejected = problem.known, problem.trace, problem.skip_rejected
+    # Invariant: the view shows its `base` with its `changes` on top. Its collections stay the same objects,
+    # so that a check which reads nothing new costs no call.
+    state, absent, changes = view.events, view.absent, view.changes
+    unread_shared, lacking = view.unread, view.lacking
+    allows = view.checker.allows
     for event_id in order:
         if skip_rejected and problem.is_rejected(event_id):
             continue
         event = known.events[event_id]
-        state_key = event.state_key
+        kind, state_key, sender = event.type, event.state_key, event.sender
         # The list has state events only. A message gets here if an event cites it against the rules.
         if state_key is None:
             continue
-        lent: Collection[StateKey] = ()
-        if not shared_read or ("m.room.member", event.sender) not in state or not selects_only_sender(event):
+        key = (kind, state_key)
+        if kind != "m.room.member":
+            alone = kind != "m.room.create" and (not unread_shared or unread_shared == _RULES)
+            sender_key = ("m.room.member", sender)
+        else:
+            alone = state_key == sender and not unread_shared and SELECTING_MORE.isdisjoint(event.content)
+            sender_key = key
+        # Does the check read the shared keys, which have been read, and the sender's member event, and
+        # nothing else?
+        if alone:
+            lends = bool(lacking)
+            if sender_key not in state:
+                if sender_key not in absent:
+                    while unknown := view.read((sender_key,)):
+                        yield from known.need(unknown)
+                lends = lends or sender_key not in state
+        else:
             keys = list_auth_types(event)
             if not event.room_version.create_in_auth_events:
                 keys.append(CREATE)
             unread = [key for key in keys if key not in state]
-            if unread:
-                if not absent.issuperset(unread):
-                    while unknown := view.read(unread):
-                        yield from known.need(unknown)
-                    shared_read = all(key in state for key in SHARED_KEYS)
-                if not absent.isdisjoint(unread):
-                    lent = view.lend(event)
-        key = (event.type, state_key)
-        allowed = checker.allows(event)
+            if unread and not absent.issuperset(unread):
+                while unknown := view.read(unread):
+                    yield from known.need(unknown)
+            lends = not absent.isdisjoint(unread)
+        lent = view.lend(event) if lends else ()
+        allowed = allows(event)
         if trace is not None:
             verdict = check_against_state(event, state)
-            replaced = view.event_id(key) if allowed else None
+            replaced = (changes.get(key) or view.base.get(key)) if allowed else None
             trace.checks.append(Check(event_id, key, phase, verdict, allowed, replaced))
-        if lent:
-            view.take_back(lent)
+        for borrowed in lent:
+            del state[borrowed]
         if allowed:
-            view.accept(key, event_id, event)
+            changes[key] = event_id
+            state[key] = event
+            if lacking or unread_shared:
+                lacking.discard(key)
+                unread_shared.discard(key)

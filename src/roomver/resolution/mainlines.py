@@ -115,19 +115,34 @@ def mainline_of(power_levels: EventId | None, known: KnownEvents) -> Steps[list[
             events, so nothing has checked them before.
     """
     mainline: dict[EventId, None] = {}
+    # Events that power levels cite and that are not power levels. Most are cited again and again.
+    others: set[EventId] = set()
     current = power_levels
+    events = known.events
     while current is not None:
         if current in mainline:
             raise CyclicGraph(mainline)
-        if current not in known.events:
+        if current not in events:
             yield from known.need((current,))
-            if current not in known.events:
+            events = known.events
+            if current not in events:
                 break
         mainline[current] = None
-        cited = known.events[current].auth_event_ids
-        if known.lacks(cited):
-            yield from known.need(cited)
-        current = first_power_levels(cited, known.events)
+        cited = events[current].auth_event_ids
+        current = None
+        for one in cited:
+            if one in others:
+                continue
+            event = events.get(one)
+            if event is None:
+                yield from known.need(cited)
+                events = known.events
+                current = first_power_levels(cited, events)
+                break
+            if event.type != "m.room.power_levels" or event.state_key != "":
+                others.add(one)
+            elif current is None:
+                current = one
     return list(mainline)
 
 

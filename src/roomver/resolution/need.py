@@ -54,9 +54,10 @@ class KnownEvents:
             dict.
         lost: the IDs of missing events, which are skipped.
         rejected: the IDs of events that the store says were rejected, known when the event is.
+        room: the room ID and the version of the events that were checked; None if none was.
     """
 
-    __slots__ = ("_fetched", "_given", "_ignore_missing", "_room", "events", "lost", "rejected")
+    __slots__ = ("_fetched", "_given", "_ignore_missing", "events", "lost", "rejected", "room")
 
     def __init__(self, events: Mapping[EventId, Event] | None, *, ignore_missing: bool) -> None:
         self._fetched: dict[EventId, Event] = {}
@@ -65,12 +66,7 @@ class KnownEvents:
         self.rejected: set[EventId] = set()
         self._given = events
         self._ignore_missing = ignore_missing
-        self._room: tuple[str, str] | None = None
-
-    @property
-    def room(self) -> tuple[str, str] | None:
-        """The room ID and the version of the events that were checked; None if none was."""
-        return self._room
+        self.room: tuple[str, str] | None = None
 
     def lacks(self, event_ids: Iterable[EventId]) -> bool:
         """Tell whether `need` would ask for any of these events; cheaper than `need` if it would not."""
@@ -150,21 +146,19 @@ class KnownEvents:
             WrongRoom: naming the smallest ID of an event in another room.
         """
         events = self.events
-        room_id, version = self._room or ("", "")
         for event_id in event_ids:
-            event = events[event_id]
-            if self._room is None:
-                self._room = _room_of(event)
-                room_id, version = self._room
-            elif event.room_id != room_id or event.room_version.identifier != version:
+            if self.room is None:
+                self.room = room_of(events[event_id])
+            elif room_of(events[event_id]) != self.room:
                 # Name the smallest ID, because set order varies between runs.
-                strange = min(i for i in event_ids if _room_of(events[i]) != self._room)
-                room = _room_of(events[strange])
+                strange = min(i for i in event_ids if room_of(events[i]) != self.room)
+                room = room_of(events[strange])
                 raise WrongRoom(
                     f"{strange} is in room {room[0]}, version {room[1]}; others are in room"
-                    f" {room_id}, version {version}"
+                    f" {self.room[0]}, version {self.room[1]}"
                 )
 
 
-def _room_of(event: Event) -> tuple[str, str]:
+def room_of(event: Event) -> tuple[str, str]:
+    """Return the room ID and the room version of an event."""
     return event.room_id, event.room_version.identifier

@@ -183,7 +183,7 @@ class RoomGraph:
         Args:
             masks: event ID -> bit mask of the states that contain it.
             full: the bits of all states.
-            is_shared: tells whether an event is in all states.
+            is_shared: tells whether an event is in all states. It is not asked about the events in `masks`.
             shared: the events that are in all states, if the caller can list them. This bounds the cost.
 
         Raises:

@@ -26,10 +26,10 @@ from ..power import CREATE, POWER_LEVELS, Level, Levels
 from ..selection import select_auth_types
 from ..state import lack_of
 from ..types import EventId, StateKey
-from ..versions import RoomIdForm, StateResolution
-from .iterative import iterative_auth_checks
+from ..versions import RoomIdForm, RoomVersion, StateResolution
+from .iterative import StateView, iterative_auth_checks
 from .mainlines import mainline_of, order_by_mainline
-from .need import KnownEvents, Steps
+from .need import KnownEvents, Steps, room_of
 from .problem import Problem
 from .room_graph import RoomGraph
 from .split import Split
@@ -37,18 +37,25 @@ from .split import Split
 _NO_STATE = Split({}, {})
 
 
-def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
+def resolve_v2(problem: Problem, conflicted: set[EventId]) -> Steps[dict[StateKey, EventId]]:
     """Resolve by the algorithm of version 2 or 2.1.
+
+    Args:
+        problem: what to resolve.
+        conflicted: the conflicted state set, without missing events. All others are known.
 
     Returns:
         The resolved event of each key that the states do not agree on. That includes a key that no state
         has, if one of its events was in the auth difference or the subgraph and was allowed.
     """
     known, trace, split = problem.known, problem.trace, problem.split
-    full = yield from _full_conflicted_set(problem)
+    power_events: set[EventId] = set()
+    parents: set[EventId] = set()
+    _visit(conflicted, known, power_events, parents)
+    full = yield from _full_conflicted_set(problem, conflicted)
     yield from known.need(full)
     full -= known.lost
-    power_events, parents = _visit(full, known)
+    _visit(full - conflicted, known, power_events, parents)
     # The senders' levels, and the events that a check falls back on, come from the auth events.
     if parents:
         yield from known.need(parents)
@@ -64,7 +71,8 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     base = _NO_STATE if problem.algorithm is StateResolution.V2_1 else split
     changes: dict[StateKey, EventId] = {}
     yield from known.prefetch(lambda: _event_ids_read(full, base, known))
-    yield from iterative_auth_checks(power_order, "power", base, changes, problem)
+    view = StateView(base, changes, problem)
+    yield from iterative_auth_checks(power_order, "power", view)
 
     # 3. Take all remaining events that weren't picked in step 1 and order them by the mainline
     #    ordering based on the power level in the partially resolved state obtained in step 2.
@@ -85,13 +93,14 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 
     # 4. Apply the iterative auth checks algorithm on the partial resolved state and the list of
     #    events from the previous step.
-    yield from iterative_auth_checks(mainline_order, "mainline", base, changes, problem)
+    yield from iterative_auth_checks(mainline_order, "mainline", view)
 
     # 5. Update the result by replacing any event with the event with the same key from the
     #    unconflicted state map, if such an event exists, to get the final resolved state.
     result = {}
+    in_conflict = split.conflicted
     for key, event_id in changes.items():
-        agreed = split.get(key)
+        agreed = None if key in in_conflict else split.get(key)
         if agreed is None:
             result[key] = event_id
         elif trace is not None and agreed != event_id:
@@ -99,28 +108,38 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     return result
 
 
-def _visit(full: set[EventId], known: KnownEvents) -> tuple[set[EventId], set[EventId]]:
-    """Return the power events of the full conflicted set, and the auth events of the set that are not known.
+def _visit(
+    event_ids: Collection[EventId], known: KnownEvents, power_events: set[EventId], unknown: set[EventId]
+) -> None:
+    """Visit events of the full conflicted set: find the power events, and the auth events that are not known.
 
     Each event is visited once: in a large conflict, fetching it from memory takes longer than what is done
     with it.
+
+    Args:
+        event_ids: the events to visit, which are known.
+        known: the events.
+        power_events: those that are power events are added.
+        unknown: their auth events that are not known are added.
 
     Raises:
         WrongRoom: if the events are not in the room of the conflicted events.
     """
     events, in_room = known.events, known.room
-    power_events = set()
-    unknown = set()
-    for event_id in full:
+    room_id = None if in_room is None else in_room[0]
+    version: RoomVersion | None = None
+    for event_id in event_ids:
         event = events[event_id]
-        if (event.room_id, event.room_version.identifier) != in_room:
-            known.check_room(full)
+        # Mostly these are the same objects, and no call is needed.
+        if event.room_version is not version or event._room_id != room_id:
+            if room_of(event) != in_room:
+                known.check_room(event_ids)
+            version = event.room_version
         if _is_power_event(event):
             power_events.add(event_id)
         for parent in event.auth_parents:
             if parent not in events:
                 unknown.add(parent)
-    return power_events, unknown
 
 
 def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvents) -> set[EventId]:
@@ -132,27 +151,27 @@ def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvent
 # "Full conflicted set. The full conflicted set is the union of the conflicted state set and the auth
 # difference." In version 12: "The full conflicted set is the union of the conflicted state set, the
 # conflicted state subgraph, and the auth difference." (The two others are defined in `room_graph`.)
-def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
-    """Return the full conflicted set.
+def _full_conflicted_set(problem: Problem, conflicted: set[EventId]) -> Steps[set[EventId]]:
+    """Return the full conflicted set, given the conflicted state set.
 
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Full conflicted set"
     """
     known, trace = problem.known, problem.trace
-    conflicted = problem.split.conflicted_ids - known.lost
     subgraph_wanted = problem.algorithm is StateResolution.V2_1
     difference = problem.auth_difference
     subgraph = problem.conflicted_subgraph if subgraph_wanted else ()
     if difference is None or subgraph is None:
-        masks = {
-            event_id: mask
-            for by_id in problem.split.conflicted.values()
-            for event_id, mask in by_id.items()
-            if event_id in conflicted
-        }
+        masks: dict[EventId, int] = {}
+        for by_id in problem.split.conflicted.values():
+            masks.update(by_id)
+        for event_id in known.lost.intersection(masks):
+            del masks[event_id]
         graph = problem.graph
         shared: Collection[EventId] | None = None
         if graph is None:
             graph, is_shared = yield from _build_graph(problem, conflicted, known)
+            # These are in every full auth chain.
+            masks = {event_id: mask for event_id, mask in masks.items() if not is_shared(event_id)}
         else:
             is_shared = _is_in_every_state(problem.split, known)
             shared = problem.split.shared_ids()
@@ -274,23 +293,32 @@ def _power_order(power_events: set[EventId], full: set[EventId], known: KnownEve
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Reverse topological power ordering"
     """
     events = known.events
-    picked = set(power_events)
+    picked = dict.fromkeys(power_events, 0)
+    children: dict[EventId, list[EventId]] = {}
     # Auth chains are followed inside the full conflicted set only, as in Synapse and ruma. A chain that
     # leaves the set is not followed back into it. This matters if it runs through an unconflicted event.
-    stack = list(picked)
-    while stack:
-        for parent in events[stack.pop()].auth_parents:
-            if parent in full and parent not in picked:
-                picked.add(parent)
-                stack.append(parent)
+    # Each event is visited once, for its parents and for their children, also the events that are appended.
+    found = list(picked)
+    for event_id in found:
+        count = 0
+        for parent in events[event_id].auth_parents:
+            if parent in full:
+                count += 1
+                if parent in children:
+                    children[parent].append(event_id)
+                else:
+                    children[parent] = [event_id]
+                    if parent not in picked:
+                        picked[parent] = 0
+                        found.append(parent)
+        if count:
+            picked[event_id] = count
 
     def sort_key(event_id: EventId) -> tuple[Level, int, EventId]:
         event = events[event_id]
         return -_sender_level(event, events), event.origin_server_ts, event_id
 
-    return lexicographic_topological_sort(
-        sorted(picked), lambda event_id: events[event_id].auth_parents, sort_key
-    )
+    return lexicographic_topological_sort(picked, children, sort_key)
 
 
 # "x's sender has greater power level than y's sender, when looking at their respective auth_events":

@@ -3,6 +3,19 @@
 from ...slip import Slip, Table
 
 SLIPS: Table = {
+    "Context.__init__": {
+        'create.content.get("m.federate") is False': [
+            Slip(
+                "any m.federate but true closes the room",
+                'create.content.get("m.federate", True) is not True',
+                "Synapse",
+            ),
+            Slip(
+                "a null m.federate closes the room",
+                'create.content.get("m.federate", True) in (False, None)',
+            ),
+        ],
+    },
     "Context.membership": {
         'return "leave"': [
             Slip("the membership of a user without a member event is not leave", 'return "ban"'),

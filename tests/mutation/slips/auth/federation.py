@@ -4,23 +4,12 @@ from ...slip import Slip, Table
 
 SLIPS: Table = {
     "check_federation": {
-        'create.content.get("m.federate") is False': [
-            Slip(
-                "any m.federate but true closes the room",
-                'create.content.get("m.federate", True) is not True',
-                "Synapse",
-            ),
-            Slip(
-                "a null m.federate closes the room",
-                'create.content.get("m.federate", True) in (False, None)',
-            ),
-        ],
-        "sender, creator = context.event.sender, create.sender": [
+        "sender, creator = context.event.sender, context.create.sender": [
             Slip(
                 "the domain of content.creator is compared, not that of the create event's sender",
                 """
                 sender = context.event.sender
-                creator = str(create.content.get("creator", create.sender))
+                creator = str(context.create.content.get("creator", context.create.sender))
                 """,
             ),
         ],
@@ -40,7 +29,7 @@ SLIPS: Table = {
             Slip(
                 "additional creators of other servers may enter a closed room",
                 "server_of(sender) != server_of(creator)"
-                ' and sender not in create.content.get("additional_creators", [])',
+                ' and sender not in context.create.content.get("additional_creators", [])',
             ),
         ],
     },
