@@ -3,10 +3,11 @@
 Profiles, chosen by ``--hypothesis-profile`` or the variable ``HYPOTHESIS_PROFILE``; ``ci`` where the
 variable ``CI`` is set:
 
-- ``dev``: 100 random examples per property.
-- ``ci``: 10,000 examples for properties about hostile input (`hostile` in strategies.py), 1,000 for related
-  ones (`often`) and 200 for the others. The examples are the same in every run, so that a failure is
-  caused by the change and not by chance.
+- ``dev``: 100 random examples per property, 1,000 for properties about hostile input (`hostile` in
+  strategies.py), 200 for related ones (`often`), and 40 where an example checks many rooms (`seldom`).
+- ``ci``: as many. The examples are the same in every run, so that a failure is caused by the change and not
+  by chance.
+- ``deep``: twenty times as many random examples. CONTRIBUTING.md says when to run it.
 """
 
 import os
@@ -22,15 +23,9 @@ os.environ.pop("COLUMNS", None)
 # No deadline, because CI machines vary in speed. Drawing large events is slow, and need not be faster.
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW_TO_DRAW)
-settings.register_profile(
-    "ci",
-    deadline=None,
-    derandomize=True,
-    max_examples=200,
-    suppress_health_check=_SLOW_TO_DRAW,
-    print_blob=True,
-)
+settings.register_profile("dev", deadline=None, max_examples=100, suppress_health_check=_SLOW_TO_DRAW)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
+settings.register_profile("deep", settings.get_profile("dev"), max_examples=2_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 

@@ -35,9 +35,11 @@ def number_of(version: str) -> int:
 
 JsonObject = dict[str, Any]
 
-# More examples for hostile input. The CI profile is the derandomised one.
-hostile = settings(max_examples=10_000 if settings().derandomize else 500)
-often = settings(max_examples=1_000 if settings().derandomize else 200)
+# Numbers of examples, for the profiles in conftest.py: more for hostile input, and for what is close to it;
+# fewer where an example checks many rooms.
+hostile = settings(max_examples=settings().max_examples * 10)
+often = settings(max_examples=settings().max_examples * 2)
+seldom = settings(max_examples=settings().max_examples * 2 // 5)
 
 # Code points on which encoders and sorters differ: the ends of the ranges of escapes, planes and surrogates,
 # a separator that JavaScript escapes, a combining pair, one beyond the BMP.

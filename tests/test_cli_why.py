@@ -18,9 +18,9 @@ from click.testing import Result
 from command_line import Write, case, entries, header, public_room, run
 from explain.rooms import nasty_room
 from homeservers import room_named, unpacked_sqlite
-from jsonschema import Draft202012Validator
 from played_rooms import played
 from replay.rooms import Branches, base_room
+from schemas import validator
 
 from roomver.cli.escaped import printable
 from roomver.hashing import content_digest
@@ -31,10 +31,8 @@ SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
 
 def valid(command: str, result: Result) -> Any:
     """Return what a command printed, which must be as its schema says."""
-    schema = json.loads((SCHEMAS / f"{command}.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
     data = json.loads(result.stdout)
-    Draft202012Validator(schema).validate(data)
+    validator(command).validate(data)
     return data
 
 

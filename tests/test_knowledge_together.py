@@ -9,10 +9,11 @@ from dataclasses import replace
 from random import Random
 
 from builder import VERSIONS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from played_rooms import agree, agree_on_state, arrived_late, followed
 from random_knowledge import Knowledge, as_used, drawn_knowledge
+from strategies import seldom
 
 from roomver import Event, UnknownState, Verdict, check_against_state, replay_room, verify_signatures
 from roomver.replay import Replay, Status
@@ -169,7 +170,7 @@ def decides_more(less: Knowledge, more: Knowledge, **options: bool) -> tuple[Roo
 
 
 # Each example checks ten rooms.
-@settings(max_examples=250 if settings().derandomize else 40)
+@seldom
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
 def test_more_keys_events_and_states_together_reverse_nothing(
     version: str, seed: int, soft_failure: bool

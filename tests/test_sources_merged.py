@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name
 from command_line import Write, run
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_knowledge import Knowledge, drawn_knowledge
+from strategies import seldom
 
 from roomver import KeyRing, SigningKey, redact, sign_event
 from roomver.contributions import Difference, DifferenceKind, Matter, Origin
@@ -579,7 +580,7 @@ def as_known(state: StateMap[str] | None) -> object:
     return dict(entries), {key for key in keys if state.why_unknown(key) is not None}
 
 
-@settings(max_examples=150 if settings().derandomize else 40)
+@seldom
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
 def test_a_room_split_over_two_consistent_sources_is_the_same_room(version: str, seed: int) -> None:
     split(version, seed)
@@ -650,7 +651,7 @@ def signer_of(pdu: Pdu) -> tuple[str, SigningKey]:
     return server, key_of(server)
 
 
-@settings(max_examples=150 if settings().derandomize else 40)
+@seldom
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
 def test_the_order_of_sources_that_contradict_each_other_decides_nothing(version: str, seed: int) -> None:
     disagree(version, seed)

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
@@ -249,10 +250,21 @@ def with_field(version: RoomVersion, name: str, value: Any) -> RoomVersion:
     return record
 
 
-def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatch) -> bool:
+# Field to the cases that have noticed another value of it, without their version. They are tried first.
+NOTICED: defaultdict[str, set[str]] = defaultdict(set)
+
+
+def notices(version: RoomVersion, flipped: RoomVersion, field: str, patch: pytest.MonkeyPatch) -> bool:
+    def named(case: Case) -> str:
+        return case.name.replace(f".v{version.identifier}.", ".")
+
     with patch.context() as context:
         context.setattr(operations, "get_room_version", lambda _: flipped)
-        return any(run_case(c).outcome is Outcome.FAILED for c in of_version(version.identifier))
+        for case in sorted(of_version(version.identifier), key=lambda one: named(one) not in NOTICED[field]):
+            if run_case(case).outcome is Outcome.FAILED:
+                NOTICED[field].add(named(case))
+                return True
+    return False
 
 
 @pytest.mark.parametrize("version", ROOM_VERSIONS.values(), ids=str)
@@ -266,9 +278,11 @@ def test_every_field_of_a_version_matters(version: RoomVersion, monkeypatch: pyt
         if entry.name == "power_level_types_checked" and not version.power_level_types_checked:
             continue  # it decides which rule refuses an invalid level, and these versions have one
         for other in others(getattr(version, entry.name)):
-            if not notices(version, with_field(version, entry.name, other), monkeypatch):
+            if (entry.name, str(other)) in UNNOTICED:
+                continue
+            if not notices(version, with_field(version, entry.name, other), entry.name, monkeypatch):
                 unnoticed.add((entry.name, str(other)))
-    assert unnoticed <= UNNOTICED
+    assert not unnoticed
 
 
 # Reading

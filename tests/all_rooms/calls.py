@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 from command_line import run
+from schemas import validator
 
 from roomver import __version__
 from roomver.cli.all_rooms.find import find_rooms
@@ -17,17 +17,16 @@ from roomver.cli.all_rooms.worker import Order, Setup, check_order
 from roomver.cli.one_room import Checks
 from roomver.keys import KeyRing
 
-SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 VECTORS = Path(__file__).parents[2] / "vectors" / "rooms"
-LINE = json.loads((SCHEMAS / "check-rooms-line.schema.json").read_text("utf-8"))
-SUMMARY = json.loads((SCHEMAS / "check-rooms.schema.json").read_text("utf-8"))
+LINE = validator("check-rooms-line")
+SUMMARY = validator("check-rooms")
 
 
 def lines_of(path: str | Path) -> list[dict[str, Any]]:
     """Return the results in a file, each valid by the schema, without the header."""
     header, *answers = map(json.loads, Path(path).read_text("ascii").splitlines())
     for one in (header, *answers):
-        jsonschema.validate(one, LINE)
+        LINE.validate(one)
     assert "format" in header
     return answers
 
@@ -44,7 +43,7 @@ def summary(*arguments: str, code: int = 0) -> dict[str, Any]:
     result = run("check", "--rooms", "--json", *arguments)
     assert result.exit_code == code, result.output
     found: dict[str, Any] = json.loads(result.stdout)
-    jsonschema.validate(found, SUMMARY)
+    SUMMARY.validate(found)
     return found
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import homeservers
-import jsonschema
 import pytest
 from builder import BOB, Room
 from command_line import Write, entries, header, public_room, run
@@ -302,7 +301,7 @@ def test_results_can_go_to_standard_output(database: str) -> None:
     assert result.exit_code == 3
     first, *answers = map(json.loads, result.stdout.splitlines())
     for one in (first, *answers):
-        jsonschema.validate(one, LINE)
+        LINE.validate(one)
     assert by_room(answers) == by_room(checked(database))
     assert result.stderr == "roomver: 15 rooms, exit code 3\n"
 
@@ -318,7 +317,7 @@ def test_lists_have_the_greatest_first_and_are_bounded() -> None:
     assert listed == [*range(49, 39, -1)]
     assert few.lists["resets"].number == len(everything.lists["resets"].answers) == 49
     assert [one["room_id"] for one in few.lists["slowest"].answers] == [f"!{n}" for n in range(10)]
-    jsonschema.validate({"interrupted": False, "seconds": 1.5, **few.data()}, SUMMARY)
+    SUMMARY.validate({"interrupted": False, "seconds": 1.5, **few.data()})
 
 
 def test_a_message_of_a_hostile_room_is_one_printable_line(write: Write) -> None:
