@@ -87,7 +87,7 @@ def test_an_implementer_finds_everything_in_it() -> None:
         f"rooms/v{n}.jsonl" for n in range(1, 13)
     }
     assert {name.split("/")[1] for name in FILES if name.startswith("schemas/")} == {
-        f"{name}.schema.json" for name in ("bugs", "protocol", "results", "vector-file")
+        f"{name}.schema.json" for name in ("bugs", "manifest", "protocol", "results", "vector-file")
     }
 
 

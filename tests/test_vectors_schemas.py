@@ -175,5 +175,6 @@ def test_results_follow_their_schema() -> None:
     document = results_document(results, "x")
     assert document["failed"] == 1
     assert validator("results").is_valid(document)
+    assert validator("results").is_valid(results_document(results, "x", {wrong.name}))
     for change in ({"format": "x"}, {"passed": -1}, {"more": 1}, {"cases": [{"name": "x"}]}):
         assert not validator("results").is_valid({**document, **change})

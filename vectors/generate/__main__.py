@@ -1,9 +1,15 @@
-"""``python -m vectors.generate [FOLDER]``: write every vector file, by default into ``vectors/``."""
+"""``python -m vectors.generate [FOLDER]``: write every vector file, by default into ``vectors/``.
+
+``python -m vectors.generate --archive [FOLDER]`` writes the archives of a release instead, by default into
+``dist/``. They have the vector files as they are in ``vectors/``.
+"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import (
+    archive,
     auth,
     bugs,
     canonical_json,
@@ -41,9 +47,19 @@ AREAS = (
 )
 
 
-def main() -> None:
-    """Write the files, and report what they hold."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
+_VECTORS = Path(__file__).parents[1]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the files, and report what they hold. With ``--archive``, write the archives."""
+    if arguments[:1] == ["--archive"]:
+        target = Path(arguments[1]) if len(arguments) > 1 else _VECTORS.parent / "dist"
+        *archives, sums = archive.write_archives(_VECTORS, target)
+        for path in archives:
+            print(f"{path.stat().st_size:>10,} bytes  {path}")
+        print(sums.read_text(encoding="ascii"), end="")
+        return
+    folder = Path(arguments[0]) if arguments else _VECTORS
     files = list(settled(file for area in AREAS for file in area.files()))
     differences = [report.difference(file, folder) for file in files]
     for file in files:
@@ -54,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

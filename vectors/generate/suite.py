@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 FORMAT = "roomver-vectors/2"
 
+# Of the suite. Its first number is that of the format; CHANGELOG.md says what the others mean.
+VERSION = "2.0.0"
+
 ERROR = {"error": True}
 
 SPEC = "https://spec.matrix.org/latest"

@@ -153,11 +153,12 @@ def meets(output: JsonObject, outcome: JsonObject) -> bool:
     if outcome.get("error") is True:
         return True
     return all(
-        _fits(key, output[key], value) if key in output else key in STEPS for key, value in outcome.items()
+        fits(key, output[key], value) if key in output else key in STEPS for key, value in outcome.items()
     )
 
 
-def _fits(key: str, got: JsonValue, expected: JsonValue) -> bool:
+def fits(key: str, got: JsonValue, expected: JsonValue) -> bool:
+    """Tell whether the value of one key of an output is the one that an outcome has there."""
     if key != "rejected" or type(got) is not dict or type(expected) is not dict:
         return same(got, expected)
     # `true` in a case of `check`: any rule may reject the event.

@@ -13,7 +13,10 @@ from .selection import filter_options, paths_argument, select_cases
 @filter_options
 @paths_argument()
 def list_command(
-    paths: tuple[Path, ...], operations: tuple[str, ...], room_versions: tuple[str, ...]
+    paths: tuple[Path, ...],
+    operations: tuple[str, ...],
+    room_versions: tuple[str, ...],
+    globs: tuple[str, ...],
 ) -> None:
     """List test vectors: name, operation and room version.
 
@@ -22,7 +25,7 @@ def list_command(
 
     Exit codes: 0 at least one case was listed, 2 usage error, no case, or unreadable file.
     """
-    cases = select_cases(paths, operations, room_versions)
+    cases = select_cases(paths, operations, room_versions, globs)
     width = max(len(case.name) for case in cases)
     for case in cases:
         click.echo(printable(f"{case.name:{width}}  {case.operation}  {case.room_version}"))

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...readers import InputError
@@ -16,12 +16,15 @@ FORMAT: Final = "roomver-results/1"
 """The ``format`` of a results document."""
 
 
-def results_document(results: Sequence[CaseResult], implementation: str) -> JsonObject:
+def results_document(
+    results: Sequence[CaseResult], implementation: str, known: Container[str] = ()
+) -> JsonObject:
     """Return the results of a run as a JSON document.
 
     Args:
         results: in the order of the cases.
         implementation: its name.
+        known: the names of known failures.
     """
     table: dict[str, Any] = {}
     for result in results:
@@ -34,11 +37,11 @@ def results_document(results: Sequence[CaseResult], implementation: str) -> Json
         "implementation": implementation,
         **total,
         "operations": table,
-        "cases": [_entry(result) for result in results],
+        "cases": [_entry(result, known=result.case.name in known) for result in results],
     }
 
 
-def _entry(result: CaseResult) -> JsonObject:
+def _entry(result: CaseResult, *, known: bool) -> JsonObject:
     case = result.case
     entry: JsonObject = {
         "name": case.name,
@@ -48,6 +51,8 @@ def _entry(result: CaseResult) -> JsonObject:
     }
     if case.disputed and result.accepted is not None:
         entry["accepted"] = result.accepted
+    if known:
+        entry["known"] = True
     if result.outcome is Outcome.FAILED:
         entry |= {"expected": expected_json(case), "got": result.got, "reason": result.reason}
     return entry

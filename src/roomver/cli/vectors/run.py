@@ -1,9 +1,9 @@
 """``roomver vectors run``: run cases in process or against another implementation."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -12,13 +12,16 @@ import click
 from rich.progress import track
 
 from ... import __version__
+from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome, compare, run_case
 from ..common import console, example
 from .implementation import Implementation, NoAnswer
 from .junit import as_junit
-from .results import count_outcomes, results_document
-from .selection import filter_options, paths_argument, select_cases
-from .summary import print_results
+from .known import KnownFailures, read_known_failures, rewrite
+from .results import results_document
+from .selection import Shard, filter_options, paths_argument, select_cases, shard_option
+from .summary import Run, print_results
+from .tap import as_tap
 
 T = TypeVar("T")
 
@@ -50,10 +53,43 @@ T = TypeVar("T")
     help="With --impl: how many copies of the program to run in parallel.",
 )
 @click.option(
+    "-x",
+    "--exitfirst",
+    "first_only",
+    is_flag=True,
+    help="Stop at the first failure that is not known.",
+)
+@click.option(
+    "--known-failures",
+    "known_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A list of cases that are expected to fail, one name per line. Other failures fail the run, and so"
+    " do listed cases that pass.",
+)
+@click.option(
+    "--write-known-failures",
+    "write_known",
+    is_flag=True,
+    help="Write the failures of this run to the list. Comments, and cases that are not run, stay in it.",
+)
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Show how each wrong output differs, with events numbered as `roomver vectors show` numbers them.",
+)
+@shard_option()
+@click.option(
     "--junit",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Also write the results to FILE as JUnit XML.",
+)
+@click.option(
+    "--tap",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Also write the results to FILE as TAP; - prints them instead of the table.",
 )
 @click.option(
     "--name", metavar="TEXT", help="The name of the implementation in the results. By default COMMAND."
@@ -63,10 +99,17 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     paths: tuple[Path, ...],
     operations: tuple[str, ...],
     room_versions: tuple[str, ...],
+    globs: tuple[str, ...],
     command: str | None,
     timeout: float,
     jobs: int,
+    first_only: bool,
+    known_file: Path | None,
+    write_known: bool,
+    diff: bool,
+    shard: Shard | None,
     junit: Path | None,
+    tap: Path | None,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -76,23 +119,67 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     subfolders included. A case that the program of --impl does not support does not count as failed.
 
     Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error or
-    unreadable file.
+    unreadable file. With --known-failures, a listed case must fail, and one that passes ends with 1.
     """
-    cases = select_cases(paths, operations, room_versions)
+    tap_only = tap is not None and str(tap) == "-"
+    _check_options(known_file, write_known=write_known, first_only=first_only, both=tap_only and as_json)
+    known = KnownFailures() if known_file is None else read_known_failures(known_file, optional=write_known)
+    cases = select_cases(paths, operations, room_versions, globs, shard)
     if command is None:
-        results = [run_case(case) for case in _with_progress(cases)]
+        outputs = (run_case(case) for case in _with_progress(cases))
     else:
-        results = _run_all(command, timeout, cases, min(jobs, len(cases)))
+        outputs = _run_all(command, timeout, cases, min(jobs, len(cases)))
+    results = _until_failure(outputs, known if first_only else None)
     if name is None:
         name = f"roomver {__version__}" if command is None else command
+    told = ""
+    if known_file is not None and write_known:
+        known, told = _write_known(known_file, known, results)
+    run = Run(results, name, known, paths, diff, len(cases) - len(results))
     if junit is not None:
-        junit.write_bytes(as_junit(results, name))
+        junit.write_bytes(as_junit(results, name, known))
+    if tap is not None and not tap_only:
+        tap.write_text(as_tap(results, known), encoding="ascii", newline="\n")
     if as_json:
-        click.echo(json.dumps(results_document(results, name), indent=1))
+        click.echo(json.dumps(results_document(results, name, known), indent=1))
+    elif tap_only:
+        click.echo(as_tap(results, known), nl=False)
     else:
-        print_results(results, name)
-    counts = count_outcomes(results)
-    click.get_current_context().exit(0 if counts["passed"] and not counts["failed"] else 1)
+        if told:
+            click.echo(told)
+        print_results(run)
+    click.get_current_context().exit(0 if run.good else 1)
+
+
+def _check_options(known_file: Path | None, *, write_known: bool, first_only: bool, both: bool) -> None:
+    if write_known and known_file is None:
+        raise click.UsageError("--write-known-failures needs the list: --known-failures FILE")
+    if write_known and first_only:
+        raise click.UsageError("-x stops at a failure, so --write-known-failures would not know the others")
+    if both:
+        raise click.UsageError("--tap - and --json are both printed; give --tap a file")
+
+
+def _until_failure(outputs: Generator[CaseResult], known: KnownFailures | None) -> list[CaseResult]:
+    """Return the results, up to the first failure that is not known. Without a list, return all."""
+    results = []
+    with closing(outputs):
+        for result in outputs:
+            results.append(result)
+            if known is not None and result.outcome is Outcome.FAILED and result.case.name not in known:
+                break
+    return results
+
+
+def _write_known(
+    file: Path, known: KnownFailures, results: Sequence[CaseResult]
+) -> tuple[KnownFailures, str]:
+    """Write the list with the failures of a run. Return it, and a line about it."""
+    written = rewrite(known, results)
+    file.write_text(written.text, encoding="utf-8", newline="\n")
+    failures = counted(written.names, "known failure", "known failures")
+    told = f"{known.file}: {failures} written: {written.new:,} new, {written.removed:,} removed"
+    return read_known_failures(file), told
 
 
 def _with_progress(work: list[T]) -> Iterable[T]:
@@ -100,8 +187,8 @@ def _with_progress(work: list[T]) -> Iterable[T]:
     return track(work, "Running", console=out, transient=True, disable=not out.is_terminal)
 
 
-def _run_all(command: str, timeout: float, cases: list[Case], jobs: int) -> list[CaseResult]:
-    """Run cases against several processes of one command; the results are in the order of the cases."""
+def _run_all(command: str, timeout: float, cases: list[Case], jobs: int) -> Generator[CaseResult]:
+    """Run cases against several processes of one command; yield the results in the order of the cases."""
     with ExitStack() as stack:
         free: SimpleQueue[Implementation] = SimpleQueue()
         for _ in range(jobs):
@@ -117,6 +204,8 @@ def _run_all(command: str, timeout: float, cases: list[Case], jobs: int) -> list
                 free.put(implementation)
 
         pool = ThreadPoolExecutor(jobs)
-        stack.callback(pool.shutdown, cancel_futures=True)  # after an interrupt, no further case starts
+        # After an interrupt, or the first failure with -x, no further case starts.
+        stack.callback(pool.shutdown, cancel_futures=True)
         futures = [pool.submit(run_next, case) for case in cases]
-        return [future.result() for future in _with_progress(futures)]
+        for future in _with_progress(futures):
+            yield future.result()

@@ -1,6 +1,9 @@
 """Which cases a command uses: its arguments and options, and the reading of the cases."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +23,28 @@ def paths_argument() -> Callable[[F], F]:
     return click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several parts of the cases that are chosen: every `of`-th case, from the `number`-th on."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
 def filter_options(command: F) -> F:
-    """Add ``--operation`` and ``--room-version``, as `operations` and `room_versions`."""
+    """Add ``--operation``, ``--room-version`` and ``--case``: `operations`, `room_versions`, `globs`."""
     for decorate in (
+        click.option(
+            "--case",
+            "globs",
+            metavar="GLOB",
+            multiple=True,
+            help="Use only cases whose name matches: * is any text, ? any character. May be given several"
+            " times.",
+        ),
         click.option(
             "--room-version",
             "room_versions",
@@ -44,6 +66,25 @@ def filter_options(command: F) -> F:
     return command
 
 
+def shard_option() -> Callable[[F], F]:
+    """Add ``--shard``, as `shard`."""
+    return click.option(
+        "--shard",
+        metavar="I/N",
+        callback=_read_shard,
+        help="Run only the I-th of N parts of the cases, for several machines.",
+    )
+
+
+def _read_shard(_: click.Context, __: click.Parameter, text: str | None) -> Shard | None:
+    if text is None:
+        return None
+    found = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter("must be I/N, with I from 1 to N")
+    return Shard(int(found[1]), int(found[2]))
+
+
 def read_cases(paths: Sequence[Path]) -> list[Case]:
     """Read the cases of files and folders or, without any path, those of the suite.
 
@@ -55,9 +96,13 @@ def read_cases(paths: Sequence[Path]) -> list[Case]:
 
 
 def select_cases(
-    paths: Sequence[Path], operations: Sequence[str], room_versions: Sequence[str]
+    paths: Sequence[Path],
+    operations: Sequence[str],
+    room_versions: Sequence[str],
+    globs: Sequence[str],
+    shard: Shard | None = None,
 ) -> list[Case]:
-    """Read cases, and keep those of the given operations and room versions. Empty means all.
+    """Read cases, and keep those of the given operations, room versions and names. Empty means all.
 
     Raises:
         OSError: if a file cannot be read.
@@ -68,7 +113,13 @@ def select_cases(
         for case in read_cases(paths)
         if (not operations or case.operation in operations)
         and (not room_versions or case.room_version in room_versions)
+        and (not globs or any(fnmatchcase(case.name, glob) for glob in globs))
     ]
+    where = ", ".join(map(str, paths)) or "the suite"
     if not selected:
-        raise InputError(", ".join(map(str, paths)) or "the suite", "no case matches")
+        raise InputError(where, "no case matches")
+    if shard is not None:
+        selected = selected[shard.number - 1 :: shard.of]
+        if not selected:
+            raise InputError(where, f"shard {shard} has no case")
     return selected

@@ -1,16 +1,14 @@
 """``roomver vectors show``: one case, with its events in the order of their graph."""
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import click
 
 from ...canonical import shorten
-from ...errors import CyclicGraph, RoomverError
-from ...ordering import in_order
+from ...errors import RoomverError
 from ...readers import InputError
 from ...suite.document import Case, CaseResult, run_case
 from ...suite.operations import read_events, resolve_case
@@ -19,13 +17,11 @@ from ...versions import get_room_version
 from ..common import example
 from ..escaped import printable
 from ..trace import trace_lines
+from .numbering import Renumber, cited_ids, event_words, numbers_of, order_events, renumbering
 from .results import expected_json
 from .selection import paths_argument, read_cases
 
 _SHOWN = 100  # characters of a content
-
-Renumber: TypeAlias = Callable[[str], str]
-"""Replaces the event IDs in a text with the numbers of the events."""
 
 
 @click.command("show", epilog=example("roomver vectors show resolve.topic_against_ban.v11"))
@@ -68,8 +64,8 @@ def show_lines(result: CaseResult) -> Iterator[str]:
     renumber: Renumber = str
     rest = case.input
     if isinstance(events, dict):
-        order, acyclic = _order(events)
-        renumber = _numbering(order)
+        order, acyclic = order_events(events)
+        renumber = renumbering(numbers_of(order))
         rest = {key: value for key, value in case.input.items() if key != "events"}
         yield ""
         yield "events, parents first" if acyclic else "events, in the order of the file: they cite each other"
@@ -89,40 +85,9 @@ def show_lines(result: CaseResult) -> Iterator[str]:
         yield from map(renumber, _resolution_lines(case))
 
 
-def _order(events: JsonObject) -> tuple[list[EventId], bool]:
-    """Return the IDs, parents first, and true; or in the order given, and false, if some cite each other."""
-    parents = {
-        event_id: [e for e in _cited(pdu, "auth_events") + _cited(pdu, "prev_events") if e in events]
-        for event_id, pdu in events.items()
-    }
-    try:
-        return in_order(parents), True
-    except CyclicGraph:
-        return list(events), False
-
-
-def _cited(pdu: JsonValue, field: str) -> list[EventId]:
-    """Return the IDs that a PDU cites in this field, in the form of any room version. Skips anything else."""
-    cited = pdu.get(field) if type(pdu) is dict else None
-    if type(cited) is not list:
-        return []
-    ids = [one[0] if type(one) is list and one else one for one in cited]
-    return [one for one in ids if type(one) is str]
-
-
 def _timestamp(pdu: JsonValue) -> int | None:
     stamp = pdu.get("origin_server_ts") if type(pdu) is dict else None
     return stamp if type(stamp) is int else None
-
-
-def _numbering(order: Iterable[EventId]) -> Renumber:
-    """Return a function that replaces each of these event IDs in a text with ``[number]``, from 1."""
-    numbers = {event_id: f"[{number}]" for number, event_id in enumerate(order, 1)}
-    if not numbers:
-        return str
-    # The longest first, because an ID that a sender chose may begin with another ID.
-    pattern = re.compile("|".join(map(re.escape, sorted(numbers, key=len, reverse=True))))
-    return lambda text: pattern.sub(lambda found: numbers[found[0]], text)
 
 
 def _events_lines(events: JsonObject, order: Sequence[EventId], renumber: Renumber) -> Iterator[str]:
@@ -133,26 +98,20 @@ def _events_lines(events: JsonObject, order: Sequence[EventId], renumber: Renumb
 
 
 def _event_lines(pdu: JsonValue, renumber: Renumber, first: int) -> Iterator[str]:
+    yield event_words(pdu)
     if type(pdu) is not dict:
-        yield shorten(pdu)
         return
-    key = f" {shorten(pdu['state_key'])}" if "state_key" in pdu else ""
-    yield f"{_text(pdu.get('type'))}{key} by {_text(pdu.get('sender'))}"
     content = renumber(json.dumps(pdu.get("content"), ensure_ascii=False))
     yield content if len(content) <= _SHOWN else f"{content[: _SHOWN - 1]}…"
     cites = [
         f"{field} {renumber(' '.join(ids)) or '-'}"
         for field in ("auth_events", "prev_events")
-        if (ids := _cited(pdu, field)) or field in pdu
+        if (ids := cited_ids(pdu, field)) or field in pdu
     ]
     stamp = _timestamp(pdu)
     cites.append(f"origin_server_ts {'first' if stamp == first else f'+{stamp - first}'}" if stamp else "")
     cites.append(f"depth {shorten(pdu['depth'])}" if "depth" in pdu else "")
     yield ", ".join(filter(None, cites))
-
-
-def _text(value: JsonValue) -> str:
-    return value if type(value) is str else shorten(value)
 
 
 def _value_lines(value: JsonValue, renumber: Renumber, indent: str = "  ") -> Iterator[str]:

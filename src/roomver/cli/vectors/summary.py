@@ -1,75 +1,213 @@
 """The results of a run as a terminal shows them: a table, the failed cases, the totals."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Final
 
 from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ...errors import counted
-from ...suite.document import CaseResult, Outcome
+from ...suite.document import Case, CaseResult, Outcome
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
 from ..common import console
-from ..escaped import printable
+from ..escaped import call_word, printable
 from ..tables import print_table
-from .results import brief, count_outcomes, make_cell
+from .difference import difference_lines, named_event
+from .known import KnownFailures
+from .results import Cell, brief, count_outcomes, make_cell
 
-_SHOWN = 2000  # characters of an outcome
-_LINE = 2 * _SHOWN  # characters of a line
-_STYLES = {"failed": "bold red", "passed": "green", "none": "dim"}
+_WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
+_SHOWN: Final = 600  # characters of an outcome
+_LINE: Final = 4 * _SHOWN  # characters of a line before it is broken
+_STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
 
 
-def print_results(results: Sequence[CaseResult], implementation: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, and how it is shown.
+
+    Attributes:
+        results: in the order of the cases.
+        implementation: its name.
+        known: the list of known failures.
+        paths: the files and folders that the cases are from; empty for the suite of the package.
+        diff: whether to show how each output differs.
+        left: how many cases were not run, because the run stopped at a failure.
+    """
+
+    results: Sequence[CaseResult]
+    implementation: str
+    known: KnownFailures
+    paths: Sequence[Path] = ()
+    diff: bool = False
+    left: int = 0
+
+    @property
+    def new(self) -> list[CaseResult]:
+        """The failures that are not known."""
+        return [
+            one for one in self.results if one.outcome is Outcome.FAILED and one.case.name not in self.known
+        ]
+
+    @property
+    def fixed(self) -> list[str]:
+        """The known failures that pass."""
+        return [
+            one.case.name
+            for one in self.results
+            if one.outcome is Outcome.PASSED and one.case.name in self.known
+        ]
+
+    @property
+    def good(self) -> bool:
+        """Whether the cases did what was expected of them, and at least one passed.
+
+        If fewer cases were run than there are known failures, all of them may fail as known.
+        """
+        counts = count_outcomes(self.results)
+        as_known = counts["failed"] and len(self.results) < len(self.known.numbers)
+        return not self.new and not self.fixed and bool(counts["passed"] or as_known)
+
+
+def print_results(run: Run) -> None:
     """Print the results of a run."""
     out = console()
-    print_table(_table(results))
-    for result in results:
-        if result.outcome is Outcome.FAILED:
-            style: str | None = "bold red"  # of the first line
-            for line in _failure_lines(result):
-                out.print(printable(line, _LINE), style=style, soft_wrap=True)
-                style = None
-            out.print()
-    counts = count_outcomes(results)
-    totals = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number or kind == "passed")
-    out.print(
-        printable(f"{implementation}: {counted(len(results), 'case', 'cases')}, {totals}"), soft_wrap=True
-    )
+    for table in _tables(run.results, min(out.width, _WIDTH)):
+        print_table(table)
+    for result in run.new:
+        style: str | None = "bold red"  # of the first line
+        for line in failure_lines(result, diff=run.diff, paths=run.paths):
+            out.print(line, style=style, soft_wrap=True)
+            style = None
+        out.print()
+    if run.fixed:
+        _print_fixed(out, run)
+    if run.new and not run.diff:
+        out.print("--diff shows how each output differs", soft_wrap=True)
+    out.print(printable(f"{run.implementation}: {_totals(run)}"), soft_wrap=True)
 
 
-def _table(results: Sequence[CaseResult]) -> Table:
+def _print_fixed(out: Console, run: Run) -> None:
+    out.print("These known failures pass; remove them, or use --write-known-failures:", soft_wrap=True)
+    for name in run.fixed:
+        out.print(f"  {run.known.file}:{run.known.numbers[name]}: {name}", soft_wrap=True)
+    out.print()
+
+
+def _totals(run: Run) -> str:
+    counts = count_outcomes(run.results)
+    known = counts["failed"] - len(run.new)
+    parts = [
+        counted(len(run.results), "case", "cases"),
+        f"{counts['passed']:,} passed",
+        f"{len(run.new):,} failed" if run.new else "",
+        f"{known:,} failed as known" if known else "",
+        f"{counts['unsupported']:,} unsupported" if counts["unsupported"] else "",
+    ]
+    told = ", ".join(filter(None, parts))
+    if run.fixed:
+        told += f"; {counted(len(run.fixed), 'known failure passes', 'known failures pass')}"
+    if run.left:
+        told += f"; stopped at a failure, {counted(run.left, 'case was', 'cases were')} not run"
+    return told
+
+
+# The table
+
+
+def _tables(results: Sequence[CaseResult], width: int) -> Iterator[Table]:
+    """Yield one table if it fits the width, or several with some of the room versions each."""
     by_cell: dict[tuple[str, str], list[CaseResult]] = {}
     for result in results:
         by_cell.setdefault((result.case.operation, result.case.room_version), []).append(result)
-    versions = [version for version in ROOM_VERSIONS if any(v == version for _, v in by_cell)]
+    cells = {place: make_cell(count_outcomes(mine)) for place, mine in by_cell.items()}
+    versions = [version for version in ROOM_VERSIONS if any(v == version for _, v in cells)]
+    operations = [operation for operation in OPERATIONS if any(o == operation for o, _ in cells)]
+    widths = [
+        max(len(f"v{version}"), *(len(cells[o, version].text) for o in operations if (o, version) in cells))
+        + 2
+        for version in versions
+    ]
+    first = max(map(len, operations)) + 3
+    per_table = len(versions)
+    while per_table > 1 and first + max(_sums(widths, per_table)) > width:
+        per_table -= 1
+    # As many tables, but of nearly the same number of columns.
+    per_table = -(-len(versions) // -(-len(versions) // per_table))
+    for at in range(0, len(versions), per_table):
+        yield _table(cells, operations, versions[at : at + per_table])
+
+
+def _sums(widths: Sequence[int], size: int) -> list[int]:
+    return [sum(widths[at : at + size]) for at in range(0, len(widths), size)]
+
+
+def _table(cells: dict[tuple[str, str], Cell], operations: Sequence[str], versions: Sequence[str]) -> Table:
     table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
     table.add_column("operation", no_wrap=True)
     for version in versions:
         table.add_column(f"v{version}", justify="right", no_wrap=True)
-    for operation in OPERATIONS:
-        if any(o == operation for o, _ in by_cell):
-            table.add_row(operation, *(_cell(by_cell.get((operation, version), [])) for version in versions))
+    none = make_cell({})
+    for operation in operations:
+        row = [cells.get((operation, version), none) for version in versions]
+        if any(cell.text for cell in row):
+            table.add_row(operation, *(Text(cell.text, _STYLES[cell.kind]) for cell in row))
     return table
 
 
-def _cell(results: Sequence[CaseResult]) -> Text:
-    cell = make_cell(count_outcomes(results) if results else {})
-    return Text(cell.text, _STYLES[cell.kind])
+# One failure
 
 
-def _failure_lines(result: CaseResult) -> Iterator[str]:
+def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> Iterator[str]:
+    """Yield the lines on a failed case, safe to print: what it is about, what it expects, the output.
+
+    Args:
+        result: the failed case.
+        diff: show how the output differs, instead of the whole output, and the command that shows the case.
+        paths: the files and folders that the case is from.
+    """
     case = result.case
-    yield f"FAILED {case.name}: {case.operation}, room version {case.room_version}"
+    yield from _wrapped(f"FAILED {case.name}: {case.operation}, room version {case.room_version}", "  ")
     if case.notes:
-        yield f"  {case.notes}"
-    if case.rule:
-        yield f"  rule {case.rule}"
-    if case.spec:
-        yield f"  {case.spec}"
-    for one in case.expected:
-        yield f"  expected {brief(one.outcome, _SHOWN)}" + (f" ({one.reason})" if one.reason else "")
-    if result.got is not None:
-        yield f"  got      {brief(result.got, _SHOWN)}"
+        yield from _wrapped(f"  {case.notes}", "  ")
+    yield from _source(case)
+    lines = list(difference_lines(result)) if diff else []
+    if lines:
+        if (event := named_event(case.input.get("events"), case.input.get("event"))) is not None:
+            yield from _wrapped(f"  the event: {event}", "    ")
+        for line in lines:
+            yield from _wrapped(f"  {line}", "      ")
+    else:
+        for one in case.expected:
+            reason = f" ({one.reason})" if one.reason else ""
+            yield from _wrapped(f"  expected {brief(one.outcome, _SHOWN)}{reason}", " " * 11)
+        if result.got is not None:
+            yield from _wrapped(f"  got      {brief(result.got, _SHOWN)}", " " * 11)
     if result.reason:
-        yield f"  {result.reason}"
+        yield from _wrapped(f"  {result.reason}", "  ")
+    if diff:
+        # In one line, to be copied.
+        yield " ".join(("  see: roomver vectors show", case.name, *(call_word(str(one)) for one in paths)))
+
+
+def _source(case: Case) -> Iterator[str]:
+    rule = f"rule {case.rule}" if case.rule else ""
+    together = f"  {': '.join(filter(None, (rule, case.spec)))}"
+    if len(together) <= _WIDTH:
+        lines = [together] if together.strip() else []
+    else:
+        lines = [f"  {part}" for part in (rule, case.spec) if part]
+    yield from (printable(line, _LINE) for line in lines)
+
+
+def _wrapped(line: str, indent: str) -> list[str]:
+    """Return a line, safe to print, broken to the width. Words longer than it are broken too."""
+    return wrap(
+        printable(line, _LINE), _WIDTH, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )

@@ -1,0 +1,51 @@
+"""Results as TAP, the Test Anything Protocol, version 14."""
+
+from collections.abc import Container, Iterator, Sequence
+
+from ...suite.document import CaseResult, Outcome
+from ..escaped import ascii_json
+from .results import expected_json
+
+
+def as_tap(results: Sequence[CaseResult], known: Container[str]) -> str:
+    """Return results as TAP: one test point per case, in the order of the results.
+
+    Args:
+        results: of one run.
+        known: the names of known failures. They are marked as TODO; one that passes is a failure.
+    """
+    lines = ["TAP version 14", f"1..{len(results)}"]
+    for number, result in enumerate(results, 1):
+        lines += _point(number, result, known=result.case.name in known)
+    return "\n".join(lines) + "\n"
+
+
+def _point(number: int, result: CaseResult, *, known: bool) -> Iterator[str]:
+    name, outcome = result.case.name, result.outcome
+    if outcome is Outcome.UNSUPPORTED:
+        yield f"ok {number} - {name} # SKIP unsupported"
+    elif outcome is Outcome.PASSED:
+        yield f"{'not ok' if known else 'ok'} {number} - {name}"
+        if known:
+            yield from _block({"message": "passes, but is listed as a known failure"})
+    else:
+        yield f"not ok {number} - {name}" + (" # TODO known failure" if known else "")
+        case = result.case
+        texts = {
+            "about": case.notes,
+            "message": result.reason,
+            "operation": case.operation,
+            "room_version": case.room_version,
+            "rule": case.rule,
+            "spec": case.spec,
+        }
+        values: dict[str, object] = {key: text for key, text in texts.items() if text}
+        yield from _block({**values, "expected": expected_json(case), "got": result.got})
+
+
+def _block(values: dict[str, object]) -> Iterator[str]:
+    """Yield values as a block of YAML. Each value is JSON on one line, which is YAML too."""
+    yield "  ---"
+    for key, value in values.items():
+        yield f"  {key}: {ascii_json(value)}"
+    yield "  ..."

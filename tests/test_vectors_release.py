@@ -1,0 +1,182 @@
+"""The archives of a release of the suite: their files, their manifest, and that they are reproducible."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import run
+
+from roomver.cli.vectors.implementation import to_line
+from roomver.readers.suite import load_suite
+
+# The generators are not part of the package.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from vectors.generate.archive import NAME, manifest, release_files, tar_gz, write_archives, zipped
+from vectors.generate.suite import FORMAT, VERSION
+
+ROOT = Path(__file__).parents[1]
+SUITE = ROOT / "vectors"
+
+
+@cache
+def files() -> dict[str, bytes]:
+    return release_files(SUITE)
+
+
+@cache
+def listed() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files()["manifest.json"])
+    return found
+
+
+def test_both_archives_have_the_same_files_in_one_folder() -> None:
+    with zipfile.ZipFile(io.BytesIO(zipped(files()))) as source:
+        of_zip = {entry.filename: source.read(entry) for entry in source.infolist()}
+        assert {entry.external_attr >> 16 for entry in source.infolist()} == {0o100644}
+    with tarfile.open(fileobj=io.BytesIO(tar_gz(files())), mode="r:gz") as archive:
+        of_tar = {entry.name: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr] # files alone
+        assert {(entry.mode, entry.uid, entry.uname, entry.mtime) for entry in archive} == {
+            (0o644, 0, "", 315532800)
+        }
+    assert of_zip == of_tar == {f"{NAME}/{name}": content for name, content in files().items()}
+
+
+def test_a_release_has_what_an_implementer_needs_and_no_programs_of_ours() -> None:
+    assert {name.split("/")[0] for name in files()} == {
+        *("FORMAT.md", "README.md", "CHANGELOG.md", "LICENSE", "bugs.md", "bugs.json", "manifest.json"),
+        *("auth", "base", "disputed", "examples", "resolution", "rooms", "schemas"),
+    }
+    assert not [name for name in files() if name.endswith(".py") or "/target/" in name]
+    assert sum(len(one) for one in (tar_gz(files()), zipped(files()))) < 2 * 5 * 2**20
+
+
+def test_the_manifest_follows_its_schema_and_is_not_taken_for_vectors() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(files()["schemas/manifest.schema.json"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(listed())
+    assert not jsonschema.Draft202012Validator(schema).is_valid({**listed(), "version": "2"})
+    # FORMAT.md: a file with neither is skipped by readers of a folder.
+    assert not listed().keys() & {"format", "cases"}
+
+
+def test_the_manifest_lists_every_other_file() -> None:
+    found = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files().items()
+        if name != "manifest.json"
+    }
+    assert listed()["files"] == found
+    assert found["FORMAT.md"]["sha256"] == hashlib.sha256((SUITE / "FORMAT.md").read_bytes()).hexdigest()
+
+
+def test_the_manifest_counts_the_cases() -> None:
+    cases = load_suite()
+    counts: dict[str, Counter[str]] = {}
+    for case in cases:
+        counts.setdefault(case.operation, Counter())[case.room_version] += 1
+    assert listed()["counts"] == {
+        "cases": len(cases),
+        "disputed": sum(case.disputed for case in cases),
+        "operations": counts,
+    }
+    assert (listed()["version"], listed()["vector_format"]) == (VERSION, FORMAT)
+
+
+def test_the_version_of_the_suite_is_in_its_changelog_and_begins_with_that_of_the_format() -> None:
+    (newest, *_) = re.findall(
+        r"^## (\S+)", (SUITE / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert newest == VERSION
+    assert f"roomver-vectors/{VERSION.split('.')[0]}" == FORMAT
+
+
+def test_another_file_gives_another_manifest_and_other_bytes() -> None:
+    changed = {**files(), "LICENSE": b"MIT\n"}
+    assert manifest(changed)["files"]["LICENSE"] != listed()["files"]["LICENSE"]
+    small = {"a": b"1"}
+    assert zipped(small) != zipped({"a": b"2"})
+    assert tar_gz(small) != tar_gz({"a": b"2"})
+    assert zipped(small) == zipped(dict(small))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="umask and TZ are of POSIX")
+def test_two_folders_and_two_environments_give_the_same_bytes(tmp_path: Path) -> None:
+    other = tmp_path / "a folder" / "elsewhere"
+    ignored = shutil.ignore_patterns("adapters", "recorder", "results", "__pycache__", "target")
+    shutil.copytree(SUITE, other / "vectors", ignore=ignored, copy_function=shutil.copyfile)
+    listing = Path("src", "roomver", "readers", "archive.py")
+    (other / listing).parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / listing, other / listing)
+    (other / "vectors" / "results").mkdir()
+    for folder, out, seed, zone, umask in (
+        (ROOT, tmp_path / "one", "0", "UTC", 0o022),
+        (other, tmp_path / "two", "1", "Asia/Kathmandu", 0o077),
+    ):
+        subprocess.run(
+            [sys.executable, "-W", "error", "-m", "vectors.generate", "--archive", str(out)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": seed, "TZ": zone},
+            umask=umask,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    names = {f"{NAME}{suffix}" for suffix in (".tar.gz", ".zip", ".sha256")}
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / side).iterdir()} for side in ("one", "two")
+    )
+    assert one.keys() == names
+    assert one == two
+    sums = dict(line.split()[::-1] for line in one[f"{NAME}.sha256"].decode().splitlines())
+    assert sums == {n: hashlib.sha256(one[n]).hexdigest() for n in names if not n.endswith(".sha256")}
+
+
+def test_an_unpacked_release_can_be_run(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(tar_gz(files()))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    done = run("vectors", "run", "--operation", "redact", "--room-version", "11", str(tmp_path / NAME))
+    assert done.exit_code == 0, done.output
+
+
+def test_the_archives_are_written_to_a_new_folder(tmp_path: Path) -> None:
+    small = tmp_path / "vectors"
+    (small / "base").mkdir(parents=True)
+    (small / "base" / "x.json").write_text('{"format": "roomver-vectors/2", "title": "X", "cases": []}')
+    written = write_archives(small, tmp_path / "new" / "folder")
+    assert [path.name for path in written] == [f"{NAME}.tar.gz", f"{NAME}.zip", f"{NAME}.sha256"]
+
+
+# The longest line
+
+
+def test_every_request_is_shorter_than_one_mebibyte_and_the_documents_say_so() -> None:
+    longest = max(
+        len(
+            to_line(
+                {
+                    "id": 10**9,
+                    "operation": case.operation,
+                    "room_version": case.room_version,
+                    "input": case.input,
+                }
+            )
+        )
+        for case in load_suite()
+    )
+    assert longest == listed()["longest_request"] < 2**20
+    text = " ".join((SUITE / "FORMAT.md").read_text(encoding="utf-8").split())
+    assert f"the longest request of this release has {longest:,} bytes" in text
+    assert "shorter than 1 MiB" in text
