@@ -17,7 +17,7 @@ from ..readers.several import QUOTE_IDS
 from .common import example
 from .escaped import printable
 from .guidance import guide
-from .heard import say
+from .heard import say, say_notes
 
 _ARGUMENTS = "roomver.arguments"
 _PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
@@ -121,9 +121,15 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and end it with the exit code of its error."""
         try:
-            return self._invoke(ctx)
+            try:
+                result = self._invoke(ctx)
+            except click.exceptions.Exit:
+                say_notes(ctx)
+                raise
+            say_notes(ctx)
         except BrokenPipeError:  # also where an error is reported
             _end_quietly()
+        return result
 
     def _invoke(self, ctx: click.Context) -> Any:
         if sys.stdout is None:  # as Python leaves it if the caller has closed it

@@ -18,6 +18,7 @@ from .common import (
     split_key_file,
     unhashed_option,
 )
+from .heard import say_notes
 from .one_room import Checks, check_source
 from .report import JsonReport, Report, TextReport
 from .sources import Choice, room_option, source_argument
@@ -125,6 +126,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if unsigned and (key_files or require_signatures):
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
+    say_notes(click.get_current_context())  # at once: the report ends with the verdict
     options = {"--also": more_files, "--keys": key_files}
     given_too = "".join(f" {name} {call_name(value)}" for name, values in options.items() for value in values)
     if version is not None:
