@@ -65,7 +65,7 @@ def history(asked: Asked) -> None:
         if asked.as_json:
             click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
-            _print(told, teller, asked)
+            _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [])
             if not told.steps:
                 _hint(loaded, kind)
     raise click.exceptions.Exit(3 if unknown else 0)
@@ -113,7 +113,7 @@ def _summary(told: History, teller: Teller) -> str:
     return f"{key_words(told.key)}: {happened}. {now}"
 
 
-def _print(told: History, teller: Teller, asked: Asked) -> None:
+def _print(told: History, teller: Teller, asked: Asked, missing: list[EventId]) -> None:
     out = console()
     out.print(folded(_summary(told, teller), out.width), soft_wrap=True)
     if told.steps:
@@ -123,7 +123,7 @@ def _print(told: History, teller: Teller, asked: Asked) -> None:
             line = f"{word:<{_INDENT}}{text}" if word else f"{'':<{_INDENT}}{text}"
             style = "bold" if word == "RESET" else None
             out.print(_hung(line, out.width), style=style, soft_wrap=True)
-    click.echo(f"\n{_more(told, asked)}")
+    click.echo(f"\n{_more(told, asked, missing)}")
 
 
 def _hung(line: str, width: int) -> str:
@@ -181,10 +181,12 @@ def _value(known: bool, value: EventId | None, teller: Teller) -> str:
     return "nothing" if value is None else _name(value, teller)
 
 
-def _more(told: History, asked: Asked) -> str:
-    """Return the one call that shows more."""
+def _more(told: History, asked: Asked, missing: list[EventId]) -> str:
+    """Return the one call that shows more. Without a current value, it is about what would tell."""
     if told.lost:
         return f"more: roomver resets {asked.call}"
+    if not told.known_now and missing and (rest := call_text(missing[0])) is not None:
+        return f"more: roomver explain {asked.call} {rest}"
     refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]
     about = refused[-1].event_id if refused else told.now
     rest = None if about is None else call_text(about)
