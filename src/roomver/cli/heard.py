@@ -30,8 +30,12 @@ def say(line: str) -> None:
 
     Where there is no terminal it stays one line, also if COLUMNS is set: programs read it.
     """
-    for one in _fitted(line, sys.stderr):
-        click.echo(one, err=True)
+    click.echo(fitted(line), err=True)
+
+
+def fitted(line: str) -> str:
+    """Return a line as `say` writes it."""
+    return "\n".join(_fitted(line, sys.stderr))
 
 
 def print_fitted(line: str) -> None:

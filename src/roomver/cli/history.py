@@ -16,7 +16,7 @@ from ..power import POWER_LEVELS
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import ascii_json
+from .escaped import ascii_json, printable
 from .explain import teller_of
 from .heard import say
 from .loaded import LoadedRoom
@@ -72,7 +72,9 @@ def history(asked: Asked) -> None:
 
 
 def _hint(loaded: LoadedRoom, kind: str) -> None:
-    """Say on standard error which type of the room may be meant."""
+    """Say on standard error which type of the room may be meant, or that the type is the ID of the room."""
+    if (room_id := loaded.found.gathered.room_id) == f"!{kind}":
+        say(printable(f"roomver: {loaded.file}: if {kind} is the room: '{room_id}', with its !"))
     kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
     for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
         say(f"roomver: {loaded.file}: did you mean {few_words(close)}?")

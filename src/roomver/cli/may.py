@@ -18,6 +18,7 @@ from .asked import Asked, room_command
 from .common import console, display_name, example
 from .escaped import ascii_json
 from .explain import teller_of
+from .guidance import not_a_room
 from .lacking import OTHER_SOURCES, advice_for, missing_words
 from .loaded import LoadedRoom
 from .people import few_words, user_text
@@ -70,7 +71,10 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
     """
     who, *words = asked.rest
     if not is_user_id(who):
-        raise click.UsageError(f"{display_name(who)} is not a user ID: expected '@name:server'")
+        told = f"{display_name(who)} is not a user ID: expected '@name:server'"
+        if is_user_id(words[0]) and asked.choice.named is None:  # the user is there, one place later
+            told += f". {not_a_room(who, asked.source)}"
+        raise click.UsageError(told)
     given = _object(content)
     loaded = asked.load(at)
     at_event = None if at is None else loaded.event(at)

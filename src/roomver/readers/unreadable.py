@@ -30,8 +30,8 @@ SQLITE: Final = (
 )
 _ROCKSDB: Final = (
     "this is a RocksDB database, as Conduit, continuwuity and tuwunel have, which is not read; ask the server"
-    " for the events: `debug get-pdu` in its admin room, or over federation GET"
-    " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
+    " for the events: `debug get-pdu` in its admin room, or over federation, signed by a server"
+    " in the room, GET /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
 )
 _DUMP: Final = (
     f"this is a pg_dump archive; restore it (pg_restore -d DATABASE FILE) and {_READ_DATABASE}, or export"
