@@ -52,7 +52,7 @@ def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callab
     "--count",
     metavar="N",
     type=click.IntRange(1),
-    help="Draw at most N rows; with --around, N above and N below (default 20).",
+    help="Draw at most N rows; with --around, N above the event and N below it (default 20).",
 )
 @click.option(
     "--since",

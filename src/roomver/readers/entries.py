@@ -67,6 +67,13 @@ class InputError(RoomverError):
         return f"{self.name}: {self.reason}"
 
 
+class NoRoom(InputError):
+    """An input that is recognised as what goes with a room and is not one: keys, a list of event IDs.
+
+    Nothing is wrong with it.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """One value of the input.

@@ -18,6 +18,7 @@ from .entries import (
     UNCHANGED,
     WIRE_ONLY,
     InputError,
+    NoRoom,
     Read,
     count_stripped,
     entries_in,
@@ -96,7 +97,7 @@ _OUTPUTS: Final = (
 )
 
 
-class IdsOnly(InputError):
+class IdsOnly(NoRoom):
     """An input that has event IDs and no events. It may go with another that has the events."""
 
     def __init__(self, name: str) -> None:
@@ -198,7 +199,7 @@ def check_document(value: JsonObject, name: str) -> None:
     if type(value.get("pdus")) is dict:
         raise InputError(name, SENT)
     if _holds_keys(value):
-        raise InputError(name, SERVER_KEYS)
+        raise NoRoom(name, SERVER_KEYS)
     if _is_about_rooms(value):
         raise InputError(name, ABOUT_ROOMS)
     if _is_logged(value):

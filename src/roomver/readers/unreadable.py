@@ -118,6 +118,9 @@ _CONFIG: Final = (
     "this is the configuration of a Synapse; give the database that it names: `database:` has its path or its"
     " address"
 )
+NOT_ROOMS: Final = frozenset({_SIGNING, _CONFIG})
+"""What a file is that goes with a room, and in which nothing is wrong."""
+
 _YAML: Final = "this is YAML; convert it: yq -o json FILE"
 LOG: Final = (
     "this is a log, which has no events; take an event ID from it, and ask why:"
