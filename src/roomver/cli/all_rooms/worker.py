@@ -223,6 +223,8 @@ def _differences(result: RoomResult) -> JsonObject:
 class Counts:
     """The report of one room as a few numbers. What it is told is what `roomver check` prints."""
 
+    written_late = True
+
     def __init__(self, options: str) -> None:
         self._options = options
         self._room_id: RoomId | None = None
