@@ -101,7 +101,7 @@ def test_a_gap_leaves_the_answer_unknown_and_names_the_missing_event(write: Writ
     text, data = ask("may", mine, BOB, "send", "m.room.topic")
     assert (text.exit_code, data["answer"], data["draft"]) == (3, "unknown", None)
     assert data["missing"]
-    assert f"missing events:\n  {data['missing'][0]}" in text.stdout
+    assert f"missing events:\n    {data['missing'][0]}" in text.stdout
     assert run("may", mine, BOB, "fly").exit_code == 2
 
 

@@ -1,6 +1,7 @@
 """Inputs of public reports, each with the answer that the commands must give."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -17,7 +18,11 @@ UNSIGNED = "$-_AnH4VKzMXZ_LNUGknbxwJIwdjJOYLcNX5cDi4nUrY"
 
 def answer(result: Result) -> str:
     """Return the output as one line, whatever its width."""
-    return " ".join(result.output.split())
+    return answer_of(result.output)
+
+
+def answer_of(text: str) -> str:
+    return " ".join(text.split())
 
 
 def state_ids(*arguments: str) -> dict[tuple[str, str], str]:
@@ -352,6 +357,53 @@ def test_a_state_is_a_list_of_ids_in_any_of_three_forms(one: str) -> None:
     assert result.exit_code == 0
     assert "resolved state: 5 entries from 2 states" in result.stdout
     assert "against " + case("q_set_b.txt") in result.stdout
+
+
+def test_an_auth_chain_is_a_part_of_a_room_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    chain = case("s_event_auth_gaps.json")
+    missing = ("$N6CJL__wNrbXTYI_LEhf-CIqoGNK9AGFDRCcOpS1oAQ", "$VuRj0PYQrySvMog3zvOfThHOilEev1_UR2K8SZiIb6g")
+    found = report(chain, "--unsigned", code=3)
+    assert sorted(found["room"]["missing"]) == [*missing]
+    text = run("check", chain, "--unsigned").stdout
+    assert "only a part of the room is here; missing events:" in text
+    assert all(f"\n    {one}, cited by\n" in text for one in missing)
+    assert "no problems found" not in text
+    assert "2 events that it cites are missing, and the current state is unknown" in answer_of(text)
+    # The call that is printed says who can get it, and how.
+    call = next(line for line in text.splitlines() if "how to get one: " in line)
+    told = run(*shlex.split(call.partition("roomver ")[2]))
+    assert told.exit_code == 3
+    for words in (f"/_matrix/federation/v1/event/{missing[0]}", "signed by a server in the room (X-Matrix)"):
+        assert words in told.stdout
+    for words in (f"/_synapse/admin/v1/fetch_event/{missing[0]}", "Clients cannot get it"):
+        assert words in told.stdout
+    assert all(len(line) <= 80 for line in told.stdout.splitlines() if not line.startswith("more: "))
+
+
+def test_an_unknown_answer_leads_to_what_would_decide_it() -> None:
+    chain, part = case("s_event_auth_gaps.json"), case("b_sendjoin_partial.json")
+    bob = "@bob:two.example"
+    for call in (("may", chain, bob, "send", "m.room.topic"), ("history", chain, "m.room.power_levels")):
+        told = run(*call, "--unsigned")
+        assert told.exit_code == 3
+        more = told.stdout.splitlines()[-1]
+        assert (
+            more == f"more: roomver explain {chain} --unsigned '$N6CJL__wNrbXTYI_LEhf-CIqoGNK9AGFDRCcOpS1oAQ'"
+        )
+    assert "--also adds a source" in run("may", chain, bob, "join", "--unsigned").stdout
+    # Here no event is missing, but a part of a given state.
+    told = run("may", part, bob, "send", "m.room.topic", "--unsigned")
+    assert told.exit_code == 3
+    assert told.stdout.splitlines()[-1] == f"more: roomver repair {part} --unsigned"
+
+
+def test_an_auth_chain_of_which_nothing_is_missing_is_a_room(write: Write) -> None:
+    built = Room("11")
+    built.join(ALICE)
+    built.join_rule("public")
+    chain = write("chain.json", {"auth_chain": [event.pdu for event in built.events.values()]})
+    report(chain, "--unsigned", code=0)
 
 
 def test_an_event_and_its_auth_chain_come_from_two_responses() -> None:

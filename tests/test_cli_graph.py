@@ -366,7 +366,40 @@ def test_hundreds_of_branches_and_prev_events_are_counted(write: Write) -> None:
     lines = result.stdout.splitlines()
     assert all(cell_len(line) <= 80 for line in lines[:-1])
     assert max(int(found) for found in re.findall(r"\+(\d+) \$", result.stdout)) >= 40
-    assert "+N lanes that are not drawn" in lines[-3]
+    assert "+N lanes that are not drawn" in lines[-4]
+    assert lines[-3] == "more lanes: COLUMNS=240 roomver graph … | less -S, or --svg"
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_all_lanes_are_drawn_in_the_width_that_is_named(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = public_room()
+    start = built.last
+    assert start is not None
+    tips = [built.add("m.room.message", BOB, {"n": number}, prev=[start]) for number in range(12)]
+    for tip in tips:
+        built.add("m.room.message", ALICE, {}, prev=[tip])
+    room = write("wide.jsonl", [header(), *entries(built)])
+    told = run("graph", room).stdout
+    assert "+N lanes" in told
+    width = re.search("COLUMNS=([0-9]+) ", told)
+    assert width is not None
+    monkeypatch.setenv("COLUMNS", width[1])
+    assert "+N lanes" not in run("graph", room).stdout
+
+
+def test_count_is_of_all_rows_and_around_an_event_of_those_on_each_side(file: str) -> None:
+    ids = [line.split()[1] for line in drawn(file, "--all") if line.startswith("* ")]
+    for count in (2, 5):
+        rows = [line for line in drawn(file, "--all", "--count", str(count)) if " $" in line.split("more")[0]]
+        assert len(rows) == count
+        lines = drawn(file, "--all", "--around", ids[15], "--count", str(count))
+        rows = [line for line in lines if " $" in line.split("more")[0]]
+        assert len(rows) == 2 * count + 1
+        assert ids[15] in rows[count]
+        assert f"more rows: --count {2 * max(count, 10)}" in lines
+    assert "more rows: --count 40" in drawn(file, "--all", "--around", ids[25])
 
 
 @pytest.mark.usefixtures("_narrow")

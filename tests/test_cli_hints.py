@@ -7,6 +7,7 @@ import pytest
 from builder import ALICE
 from click.testing import CliRunner
 from command_line import KEYS, Write, entries, header, public_room, run
+from homeservers import room_named, unpacked_sqlite
 from rich.cells import cell_len
 
 from roomver.cli import main
@@ -228,3 +229,51 @@ def test_lines_of_a_log_tell_which_command_to_run(line: str, count: int, write: 
         f"roomver: {path}: this is a log, which has no events; take an event ID from it, and ask why:"
         " roomver auth --room DATABASE --room '!…' '$…'\n",
     )
+
+
+# Calls with a text where a room may be meant. None of them is a file.
+NOT_ROOMS = {
+    "check ROOM room:a.example": "'room:a.example' is neither a file nor a room ID",
+    "check ROOM lounge": "'lounge' is neither a file nor a room ID",
+    "state ROOM lounge": "'lounge' is neither a file nor a room ID",
+    "graph ROOM lounge": "'lounge' is neither a file nor a room ID",
+    "explain ROOM lounge $x": "'lounge' is neither a file nor a room ID",
+    "may ROOM lounge @bob:b.example join": "'lounge' is neither a file nor a room ID",
+    "history ROOM room:a.example m.room.topic": "if room:a.example is the room",
+}
+
+
+@pytest.mark.parametrize("call", NOT_ROOMS)
+def test_a_room_without_its_mark_is_recognised_and_the_rooms_are_named(call: str, write: Write) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    result = run(*(room if word == "ROOM" else word for word in call.split()))
+    assert result.exit_code == (0 if call.startswith("history") else 2)
+    assert NOT_ROOMS[call] in result.stderr
+    assert "'!room:a.example'" in result.stderr
+
+
+def test_a_file_that_is_not_there_is_still_said_to_be_one(write: Write) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    assert "room ID" not in run("check", room, "other.jsonl").stderr
+    assert "one SOURCE is read, not 2" in run("state", room, room).stderr
+
+
+def test_a_database_finds_a_room_by_its_name_after_the_source(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    by_name, by_id = (run("graph", database, one) for one in ("late-v1", room_named("late-v1")))
+    assert by_name.exit_code == 0
+    assert by_name.stdout.splitlines()[0] == by_id.stdout.splitlines()[0]
+    told = run("may", database, "late-v1", "@alice:hs.example", "join")
+    assert told.exit_code == 2
+    assert "--room late-v1" in told.stderr
+
+
+def test_an_option_of_other_commands_names_them() -> None:
+    told = " ".join(run("check", "--cache", "x", "room.jsonl").stderr.split())
+    assert "check has no --cache: it lists what it finds while it reads" in told
+    having = told.partition("Commands with --cache: ")[2].split(", ")
+    assert {"state", "explain", "resets"} <= {*having}
+    assert not {"check", "rooms", "record"} & {*having}
+    for name in having:
+        assert "--cache" in run(name, "--help").stdout
+    assert "No such option '--nonsense'" in run("check", "--nonsense").stderr

@@ -131,14 +131,15 @@ def test_ctrl_c_is_held_back_from_a_process_that_starts() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_ends_all_processes_quietly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_processes_quietly(number: int, tmp_path: Path) -> None:
     path = tmp_path / "room.jsonl"
     events = played(Random(3), "11", 40)
     with path.open("w") as stream:
         stream.write(json.dumps(header()) + "\n")
-        for number in range(120_000):
-            event = events[number % len(events)]
-            stream.write(json.dumps({**event.pdu, "depth": number}) + "\n")
+        for depth in range(120_000):
+            event = events[depth % len(events)]
+            stream.write(json.dumps({**event.pdu, "depth": depth}) + "\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "roomver", "check", str(path), "--jobs", "2", "--unsigned"],
         stdout=subprocess.PIPE,
@@ -154,9 +155,9 @@ def test_ctrl_c_ends_all_processes_quietly(tmp_path: Path) -> None:
     while len(children) < 2 and time.monotonic() < deadline:
         children = [int(one) for one in task.read_text().split()]
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (128 + number, b"", b"")
     assert len(children) >= 2
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline

@@ -211,6 +211,7 @@ def test_each_merge_that_is_resolved_once_more_is_told() -> None:
 
 # A command of one room, and the function that does the most work in it after the replay.
 OWN_PARTS = {
+    "check FILE": "report.room_lines",
     "graph FILE": "graph.draw",
     "compare FILE FILE": "compare.compare",
     "repair FILE": "repair.repair",
@@ -229,7 +230,7 @@ OWN_PARTS = {
     "record FILE -o FOLDER/record.jsonl --anonymise": "record.anonymise",
 }
 # These print what they find while they read, show the progress of their own work, or look at no room.
-OTHERS = {"check", "rooms", "auth", "state", "report", "versions", "rules"}
+OTHERS = {"rooms", "auth", "state", "report", "versions", "rules"}
 OF_ONE_EVENT = {"event-id", "hash", "redact", "sign", "verify", "canonical"}
 
 

@@ -93,15 +93,37 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is found, contradicted, lost or undecided, and the current state agrees.
+        """Whether nothing is found, contradicted, lost, undecided or in part, and the current state agrees.
 
         Forward extremities that differ are told but do not count: a server may keep one that it received
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
         agree = self.state_agrees and not self.contradicted
-        complete = not self.recorded_missing and not self.lost
+        complete = not self.recorded_missing and not self.lost and not self.without_state
         return not self.summary.bad and decided and agree and complete
+
+    @property
+    def vouched(self) -> list[EventId]:
+        """Events that are accepted only because the server that gave a state or an auth chain accepted them.
+
+        The state before them is unknown.
+        """
+        replayed = self.replay
+        return [
+            event_id
+            for event_id in replayed.outliers
+            if replayed.outcomes[event_id].own is Status.ACCEPTED
+            and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
+        ]
+
+    @property
+    def without_state(self) -> bool:
+        """Whether the input is a part of a room, such as an auth chain, that does not tell its state.
+
+        No event need be undecided in it, because a server vouches for those that cannot be checked.
+        """
+        return self.replay.current_state is None and bool(self.vouched)
 
     @property
     def contradicted(self) -> bool:

@@ -274,6 +274,25 @@ def test_other_options_are_refused(
     assert out.read_bytes() == finished
 
 
+def test_a_run_goes_on_from_another_folder(
+    folder: Path, finished: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(folder.parent)
+    summary(folder.name, "-o", str(out))
+    written = out.read_bytes()
+    assert by_room(lines_of(out)).keys() == by_room([*map(json.loads, finished.splitlines()[1:])]).keys()
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    found = os.path.relpath(folder)
+    summary(found, "-o", "../../out.jsonl", "--resume")
+    assert out.read_bytes() == written
+    # The same name for another folder is another source.
+    shutil.copytree(folder, tmp_path / "here" / folder.name)
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("check", "--rooms", folder.name, "-o", str(out), "--resume").exit_code == 2
+
+
 def test_other_sources_another_version_and_other_keys_are_refused(
     folder: Path, finished: bytes, tmp_path: Path
 ) -> None:

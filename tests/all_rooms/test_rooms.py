@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import homeservers
 import pytest
 from builder import BOB, Room
-from command_line import Write, entries, header, public_room, run
+from command_line import CASES, KEYS, Write, entries, header, public_room, run
 
 from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, setup, summary
 from roomver.cli.all_rooms import options
@@ -227,6 +228,36 @@ def test_an_empty_folder_has_no_rooms(tmp_path: Path) -> None:
         2,
         f"roomver: {tmp_path}: there are no rooms: neither files nor a room in a database\n",
     )
+
+
+def test_files_that_hold_no_room_are_named_and_no_fault(write: Write, tmp_path: Path) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    write("keys.json", KEYS)
+    write("ids.json", ["$a", "$b"])
+    write("hs.signing.key", "ed25519 a_hs01 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1\n")
+    text = run("check", "--rooms", "--jobs", "1", str(tmp_path))
+    assert text.exit_code == 0, text.output
+    assert text.stdout.startswith("1 room, ")
+    assert "3 files that hold no room: hs.signing.key, ids.json, keys.json" in text.stdout
+    assert "unreadable" not in text.stdout
+    told = summary("--jobs", "1", str(tmp_path))
+    assert (told["rooms"], told["status"]["no-room"]) == (1, 3)
+    assert all("FILE" in one["reason"] or "IDS" in one["reason"] for one in told["lists"]["no_room"])
+    # What may be a damaged room is still a fault, and so is a call that names no room.
+    bad = write("bad.json", b'{"auth_chain": [')
+    assert run("check", "--rooms", "--jobs", "1", room, bad).exit_code == 2
+    assert run("check", "--rooms", "--jobs", "1", str(tmp_path / "keys.json")).exit_code == 2
+
+
+def test_a_reset_leads_to_the_command_that_explains_it(tmp_path: Path) -> None:
+    room = shutil.copy(CASES / "m_16629_reset.jsonl", tmp_path / "room.jsonl")
+    calls = (("--unsigned",), ("--require-signatures",), ("--unsigned", "--algorithm", "v2"))
+    for more in calls:
+        text = run("check", "--rooms", "--jobs", "1", str(room), *more).stdout
+        after = text.partition("rooms with state resets: 1\n")[2].splitlines()
+        call = shlex.split(after[1].strip())
+        assert call[1] == ("check" if "--algorithm" in more else "resets")
+        assert run(*call[1:]).exit_code in (0, 1)
 
 
 @pytest.mark.parametrize(

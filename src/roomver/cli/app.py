@@ -17,7 +17,7 @@ from ..readers.several import QUOTE_IDS
 from .common import example
 from .escaped import printable
 from .guidance import guide
-from .heard import say
+from .heard import fitted, say, say_notes
 
 _ARGUMENTS = "roomver.arguments"
 _PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
@@ -121,9 +121,15 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and end it with the exit code of its error."""
         try:
-            return self._invoke(ctx)
+            try:
+                result = self._invoke(ctx)
+            except click.exceptions.Exit:
+                say_notes(ctx)
+                raise
+            say_notes(ctx)
         except BrokenPipeError:  # also where an error is reported
             _end_quietly()
+        return result
 
     def _invoke(self, ctx: click.Context) -> Any:
         if sys.stdout is None:  # as Python leaves it if the caller has closed it
@@ -144,10 +150,11 @@ class _Group(click.Group):
             # In double quotes the shell expands "$ly" in "$ly-A7l6XP" as a variable.
             rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
             hint = "" if rest is None else f" If {rest} is the end of an event ID: {QUOTE_IDS}."
-            raise click.UsageError(_safe(ctx, error.format_message() + hint), error.ctx) from None
+            text = self._elsewhere(error) or error.format_message() + hint
+            raise click.UsageError(_fitted(ctx, text), error.ctx) from None
         except click.UsageError as error:
             # It may quote an argument, such as the name of a file that someone else chose.
-            raise click.UsageError(_safe(ctx, error.format_message()), error.ctx) from None
+            raise click.UsageError(_fitted(ctx, error.format_message()), error.ctx) from None
         except (MissingEvents, UnknownState) as error:
             _fail(ctx, str(error), 3)
         except RoomverError as error:
@@ -156,6 +163,21 @@ class _Group(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             _fail(ctx, f"{where}{error.strerror or error}")
         return result
+
+    def _elsewhere(self, error: click.NoSuchOption) -> str | None:
+        """Say which commands have an option that this one has not; None if none has it."""
+        option, this = error.option_name, None if error.ctx is None else error.ctx.info_name
+        having = [
+            name
+            for name, command in self.commands.items()
+            if any(option in parameter.opts for parameter in command.params)
+        ]
+        if not having or this in having:
+            return None
+        named = f"{this or 'roomver'} has no {option}"
+        if (this, option) == ("check", "--cache"):
+            named += ": it lists what it finds while it reads its sources, so it reads them each time"
+        return f"{named}. Commands with {option}: {', '.join(having)}"
 
 
 def _drop_output() -> None:
@@ -180,6 +202,12 @@ def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[st
 def _safe(ctx: click.Context, message: str) -> str:
     """Return a message as one line without what may be secret in the arguments that it quotes."""
     return printable(hide_in(message, ctx.meta.get(_ARGUMENTS, ())))
+
+
+def _fitted(ctx: click.Context, message: str) -> str:
+    """Return the message of a usage error, broken to the width of the terminal."""
+    prefix = "Error: "  # which click writes before it
+    return fitted(prefix + _safe(ctx, message)).removeprefix(prefix)
 
 
 @click.group(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from ..readers import is_database
 from ..types import EventId
 from ..versions import RoomVersion
 from .cache import cache_option
@@ -19,10 +20,11 @@ from .common import (
     signature_options,
 )
 from .escaped import call_word
+from .guidance import not_a_room
 from .loaded import LoadedRoom
 from .loading import load_room
 from .processes import jobs_option
-from .sources import Choice, immutable_option, named_room_option, one_room
+from .sources import Choice, immutable_option, may_be_a_name, named_room_option, one_room
 from .version_options import room_version_option, version_file_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -141,10 +143,13 @@ def room_command(
             as_json: bool = False,
             **values: Any,
         ) -> Any:
-            source, found, others = _split(names, room_ids)
+            source, found, others = _split(names, room_ids, most)
             if not least <= len(others) <= most:
                 few = "few" if len(others) < least else "many"
-                raise click.UsageError(f"too {few} arguments: expected {metavar}")
+                told = f"too {few} arguments: expected {metavar}"
+                if len(others) > most and found is None and may_be_a_name(others[0]):
+                    told += f". {not_a_room(others[0], source)}"
+                raise click.UsageError(told)
             what = Asked(
                 source=source,
                 more_files=more_files,
@@ -179,14 +184,21 @@ def room_command(
     return decorate
 
 
-def _split(names: tuple[str, ...], rooms: tuple[str, ...]) -> tuple[str, str | None, tuple[str, ...]]:
+def _split(
+    names: tuple[str, ...], rooms: tuple[str, ...], most: int
+) -> tuple[str, str | None, tuple[str, ...]]:
     """Return the source, the room and the rest among the arguments.
+
+    One argument more than `most` after a database is the name of a room.
 
     Raises:
         UsageError: if more than one room is named, or none that can be one.
     """
     source, *rest = names
     named = [*rooms]
-    if rest and rest[0][:1] in ("!", "#"):
+    if not rest:
+        return source, one_room(named), ()
+    is_name = len(rest) == most + 1 and not named and is_database(source) and may_be_a_name(rest[0])
+    if rest[0][:1] in ("!", "#") or is_name:
         named.append(rest.pop(0))
     return source, one_room(named), tuple(rest)

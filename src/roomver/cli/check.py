@@ -18,10 +18,11 @@ from .common import (
     split_key_file,
     unhashed_option,
 )
+from .heard import say_notes
 from .one_room import Checks, check_source
 from .report import JsonReport, Report, TextReport
 from .sources import Choice, room_option, source_argument
-from .version_options import room_version_option
+from .version_options import room_version_option, version_file_name
 
 
 @click.command(
@@ -125,9 +126,12 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if unsigned and (key_files or require_signatures):
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
+    say_notes(click.get_current_context())  # at once: the report ends with the verdict
     options = {"--also": more_files, "--keys": key_files}
     given_too = "".join(f" {name} {call_name(value)}" for name, values in options.items() for value in values)
-    if version is not None:
+    if (file := version_file_name()) is not None:
+        given_too += f" --room-version-file {call_name(file)}"
+    elif version is not None:
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable
     split = [(None, file) if (found := split_key_file(file)) is None else found for file in key_files]
@@ -143,6 +147,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if not as_json:
         named = [display_name(file) for _, file in split]
         servers = [server for server, _ in split if server is not None]
+        given_too += " --unsigned" * unsigned + (f" --now {now}" if now is not None else "")
+        given_too += " --as-recorded" * as_recorded
         report = TextReport(
             all_findings=all_findings, options=given_too, key_files=named, key_servers=servers
         )

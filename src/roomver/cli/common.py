@@ -27,7 +27,7 @@ from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution
 from .escaped import call_word, json_text, printable
-from .heard import say, tell
+from .heard import after_answer, say, tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -311,6 +311,7 @@ def split_key_file(file: str) -> tuple[str, str] | None:
     return None
 
 
+@after_answer()
 def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: bool = False) -> KeyRing:
     """Read files of verify keys into one key ring, and report what is unused or contradictory in them.
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote as quote_url
 
 import click
 
@@ -13,6 +12,7 @@ from ..types import EventId
 from .asked import Asked, room_command
 from .common import call_name, console, example
 from .escaped import ascii_json
+from .lacking import fetch_lines
 from .loaded import LoadedRoom
 from .people import few_words
 from .progress import work_progress
@@ -162,7 +162,7 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
 
 
 _ADVICE: Final = {
-    Cause.MISSING: "Get it from a server that has it, by federation:",
+    Cause.MISSING: "GET it from a server that has it, and add the answer with --also FILE:",
     Cause.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
     Cause.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
     Cause.ARRIVAL: "explain shows in each source what the current state was when the event arrived.",
@@ -176,7 +176,7 @@ def _advice(parting: Parting) -> list[str]:
     """Say what to do about the event at which the sources part."""
     lines = [f"  {_ADVICE[parting.part]}"]
     if parting.part is Cause.MISSING and parting.event_id is not None:
-        lines.append(f"  GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
+        lines += fetch_lines(parting.event_id)
     return lines
 
 

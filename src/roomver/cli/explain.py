@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote as quote_url
 
 import click
 
@@ -15,7 +14,7 @@ from ..explain.judged import Judged
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable
-from .lacking import advice_for, missing_words
+from .lacking import OTHER_SOURCES, advice_for, fetch_lines, missing_words
 from .loaded import LoadedRoom
 from .progress import work_progress
 from .said import Teller, call_text, listed_ids, print_lines
@@ -80,13 +79,12 @@ def _tell_missing(explained: Explained, loaded: LoadedRoom, asked: Asked) -> Non
         click.echo(ascii_json(data, indent=2))
         return
     event_id, citing = explained.event_id or "", explained.cited_by
-    path = f"/_matrix/federation/v1/event/{quote_url(event_id, safe='$:._-')}"
     print_lines(
         [
             summary,
             "",
-            "Get it from a server that has it, by federation, and add it with --also FILE:",
-            f"  GET {path}",
+            "GET it from a server that has it, and add the answer with --also FILE:",
+            *fetch_lines(event_id),
         ]
     )
     rest = call_text(citing[0]) if citing else None
@@ -122,9 +120,10 @@ def _print(explained: Explained, teller: Teller, loaded: LoadedRoom, because: Se
     if explained.lacks:
         out.print("\nwhat would tell", style="bold")
         words = missing_words(explained.missing, loaded.found.dropped)
-        lines = [f"  {words}:", *listed_ids(explained.missing, _MISSING)] if explained.missing else []
-        if not explained.missing:
-            lines += [f"  {advice_for(lack)}" for lack in explained.lacks]
+        lines = [f"  {advice_for(lack)}" for lack in explained.lacks]
+        if explained.missing:
+            lines = [f"  {words}:", *(f"  {one}" for one in listed_ids(explained.missing, _MISSING))]
+            lines.append(f"  {OTHER_SOURCES}")
         print_lines([*lines, *(f"  behind it: {one}" for one in because)], out)
 
 

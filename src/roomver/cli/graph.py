@@ -33,6 +33,7 @@ _CELLS_PER_LANE: Final = 8  # of the width: a quarter of a line is lanes, at mos
 _MERMAID_EDGES: Final = 500  # its default
 _TICK: Final = 256  # rows between two updates of the progress
 _PLAIN: Final = 7  # the rank of an event of which nothing is remarkable
+_AROUND: Final = 20  # rows above and below an event
 _CANDIDATES: Final = 100  # events that are tried for a call; senders choose the IDs of versions 1 and 2
 
 
@@ -54,7 +55,7 @@ def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callab
     "--count",
     metavar="N",
     type=click.IntRange(1),
-    help="Draw at most N rows; with --around, N above and N below (default 20).",
+    help="Draw at most N rows; with --around, N above the event and N below it (default 20).",
 )
 @click.option(
     "--since",
@@ -93,6 +94,8 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
     if len(forms) > 1:
         raise click.UsageError(f"choose one of {', '.join(f'--{name}' for name in forms)}")
     form = forms[0] if forms else "text"
+    if around is not None and count is None:
+        count = _AROUND
     choice = choose(since, types)
     loaded = asked.load(around or choice.event)
     middle = None if around is None else loaded.event(around).event_id
@@ -106,7 +109,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
         )
         words = Words(loaded, drawing)
     if form == "text":
-        _print(asked.of(loaded), loaded, drawing, words, choice, middle)
+        _print(asked.of(loaded), loaded, drawing, words, choice, middle, count)
         return
     if not drawing.nodes:
         say(f"roomver: {loaded.file}: {choice.nothing(loaded)}")
@@ -132,13 +135,14 @@ def _hint(form: str, loaded: LoadedRoom, drawing: Drawing) -> str | None:
     return None
 
 
-def _print(
+def _print(  # noqa: PLR0913, PLR0917 - what was asked, and what is drawn of it
     asked: Asked,
     loaded: LoadedRoom,
     drawing: Drawing,
     words: Words,
     choice: EventChoice,
     middle: EventId | None,
+    count: int | None,
 ) -> None:
     out = console()
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
@@ -180,7 +184,7 @@ def _print(
     if drawing.hidden and drawing.nodes:
         show_lines(f"{drawing.hidden:,} other events are not shown{choice.text}")
     show_lines(_legend(used, lanes), "dim")
-    for hint in _hints(drawing):
+    for hint in _hints(drawing, count, limit + lanes.most_hidden if lanes.most_hidden else 0):
         show([Part(hint)])
     show([])
     if loaded.found.resets:
@@ -203,14 +207,22 @@ def _legend(used: Collection[str], lanes: LaneText) -> str:
     return ", ".join(legend)
 
 
-def _hints(drawing: Drawing) -> Iterable[str]:
-    """Say which options show more."""
+def _hints(drawing: Drawing, count: int | None, lanes: int) -> Iterable[str]:
+    """Say how to see more.
+
+    Args:
+        drawing: what was drawn.
+        count: how many rows were asked for.
+        lanes: how many lanes there are; 0 if all were drawn.
+    """
     kinds = {node.kind for node in drawing.nodes}
     if not kinds.isdisjoint((Kind.RUN, Kind.APART, Kind.FAN)):
         yield "folded events: --all shows each"
     if Kind.NEWER in kinds or Kind.OLDER in kinds:
-        rows = sum(node.kind not in (Kind.NEWER, Kind.OLDER) for node in drawing.nodes)
-        yield f"more rows: --count {2 * max(rows, 10)}"
+        yield f"more rows: --count {2 * max(count or 0, 10)}"
+    if lanes:
+        width = min(lanes, _MOST_LANES) * _CELLS_PER_LANE
+        yield f"more lanes: COLUMNS={width} roomver graph … | less -S, or --svg"
 
 
 def _more(asked: Asked, drawing: Drawing, words: Words, middle: EventId | None) -> str:

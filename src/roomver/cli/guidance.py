@@ -11,11 +11,15 @@ from urllib.parse import quote as quote_in_url
 from ..readers import InputError, is_database, read_room
 from ..readers.addresses import shown
 from ..readers.several import QUOTE_IDS
-from ..types import EventId
-from .common import display_name
+from ..readers.source import FileSource
+from ..types import EventId, RoomId
+from .common import all_opened, call_name, display_name
+from .escaped import call_word
 
 # Less than this may be a prefix, or a name.
 _END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")
+_ROOMS: Final = 3  # that a message names
+_LONG: Final = 1 << 23  # bytes: a longer file is not read only to name its rooms
 _SIGNING_KEY: Final = b"ed25519 "
 _KINDS: Final = {
     "!": "a room ID",
@@ -49,6 +53,36 @@ def wrong_room_id(text: str) -> str:
             return f"{told}: it is a room alias. {alias_advice(text)}"
         case _:
             return f"{told}: it starts with !; put it in single quotes, '!…'"
+
+
+def not_a_room(text: str, source: str) -> str:
+    """Say how to name a room, where a text that is neither a file nor an ID may stand for one.
+
+    Args:
+        text: what was given.
+        source: a file or a database, whose rooms are named if that takes only a moment.
+    """
+    told = f"{shown(text)!r} is neither a file nor a room ID, which starts with !"
+    listing = f"`roomver rooms {call_name(source)}` lists the rooms"
+    if is_database(source):
+        return f"{told}. If it is the name of a room: --room {call_word(text)}; {listing}"
+    rooms = _rooms_of(source)
+    if not rooms:
+        return f"{told}; {listing}"
+    named = ", ".join(_in_quotes(one) for one in rooms[:_ROOMS])
+    more = f" and {len(rooms) - _ROOMS:,} more, which `roomver rooms` lists" if len(rooms) > _ROOMS else ""
+    return f"{told}. Rooms of {display_name(source)}: {named}{more}"
+
+
+def _rooms_of(file: str) -> list[RoomId]:
+    """Return the rooms of a file; empty if it cannot be read, or is long."""
+    try:
+        if Path(file).stat().st_size > _LONG:
+            return []
+        with all_opened([file]) as inputs:
+            return [one.room_id for one in FileSource(inputs).list_rooms()]
+    except (InputError, OSError, ValueError):
+        return []
 
 
 def id_hint(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Lines on standard error. A cache keeps those that belong to a room that is read, to say them again."""
+"""Lines on standard error: at once, or as notes after the answer of a command.
+
+A cache keeps those that belong to a room that is read, to say them again.
+"""
 
 import os
 import re
@@ -15,9 +18,11 @@ from .fitted import note_lines
 _NARROWEST: Final = 20
 _USUAL: Final = 80  # columns, if a terminal does not tell
 _listening: Final[list[list[str]]] = []
+_NOTES: Final = "roomver.notes"  # lines to say after the answer, in the metadata of the context
 
 # Each thread has its own: a worker of a cluster may check several rooms at once.
 _hushed: Final[ContextVar[list[str] | None]] = ContextVar("hushed", default=None)
+_waiting: Final[ContextVar[list[str] | None]] = ContextVar("waiting", default=None)
 
 
 def say(line: str) -> None:
@@ -25,8 +30,12 @@ def say(line: str) -> None:
 
     Where there is no terminal it stays one line, also if COLUMNS is set: programs read it.
     """
-    for one in _fitted(line, sys.stderr):
-        click.echo(one, err=True)
+    click.echo(fitted(line), err=True)
+
+
+def fitted(line: str) -> str:
+    """Return a line as `say` writes it."""
+    return "\n".join(_fitted(line, sys.stderr))
 
 
 def print_fitted(line: str) -> None:
@@ -57,9 +66,39 @@ def tell(line: str) -> None:
     if (kept := _hushed.get()) is not None:
         kept.append(line)
         return
-    say(line)
+    waiting = _waiting.get()
+    if waiting is None:
+        say(line)
+    else:
+        waiting.append(line)
     for lines in _listening:
         lines.append(line)
+
+
+@contextmanager
+def after_answer() -> Iterator[None]:
+    """Let `tell` keep its lines for `say_notes`: the answer of the command comes first.
+
+    Without a command that runs, they are said at once.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        yield
+        return
+    token = _waiting.set(context.meta.setdefault(_NOTES, []))
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+
+
+def say_notes(context: click.Context) -> None:
+    """Say the lines that wait for the answer, which has been given."""
+    notes: list[str] = context.meta.pop(_NOTES, [])
+    if notes:
+        sys.stdout.flush()
+    for line in notes:
+        say(line)
 
 
 @contextmanager

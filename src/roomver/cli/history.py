@@ -16,7 +16,7 @@ from ..power import POWER_LEVELS
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import ascii_json
+from .escaped import ascii_json, printable
 from .explain import teller_of
 from .heard import say
 from .loaded import LoadedRoom
@@ -65,14 +65,16 @@ def history(asked: Asked) -> None:
         if asked.as_json:
             click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
-            _print(told, teller, asked)
+            _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [])
             if not told.steps:
                 _hint(loaded, kind)
     raise click.exceptions.Exit(3 if unknown else 0)
 
 
 def _hint(loaded: LoadedRoom, kind: str) -> None:
-    """Say on standard error which type of the room may be meant."""
+    """Say on standard error which type of the room may be meant, or that the type is the ID of the room."""
+    if (room_id := loaded.found.gathered.room_id) == f"!{kind}":
+        say(printable(f"roomver: {loaded.file}: if {kind} is the room: '{room_id}', with its !"))
     kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
     for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
         say(f"roomver: {loaded.file}: did you mean {few_words(close)}?")
@@ -113,7 +115,7 @@ def _summary(told: History, teller: Teller) -> str:
     return f"{key_words(told.key)}: {happened}. {now}"
 
 
-def _print(told: History, teller: Teller, asked: Asked) -> None:
+def _print(told: History, teller: Teller, asked: Asked, missing: list[EventId]) -> None:
     out = console()
     out.print(folded(_summary(told, teller), out.width), soft_wrap=True)
     if told.steps:
@@ -122,7 +124,7 @@ def _print(told: History, teller: Teller, asked: Asked) -> None:
     for step in told.steps:
         for word, text in _step_lines(step, teller):
             print_line(_hung(f"{word:<{_INDENT}}{text}", width), out, "bold" if word == "RESET" else None)
-    click.echo(f"\n{_more(told, asked)}")
+    click.echo(f"\n{_more(told, asked, missing)}")
 
 
 def _hung(line: str, width: int) -> str:
@@ -180,10 +182,12 @@ def _value(known: bool, value: EventId | None, teller: Teller) -> str:
     return "nothing" if value is None else _name(value, teller)
 
 
-def _more(told: History, asked: Asked) -> str:
-    """Return the one call that shows more."""
+def _more(told: History, asked: Asked, missing: list[EventId]) -> str:
+    """Return the one call that shows more. Without a current value, it is about what would tell."""
     if told.lost:
         return f"more: roomver resets {asked.call}"
+    if not told.known_now and missing and (rest := call_text(missing[0])) is not None:
+        return f"more: roomver explain {asked.call} {rest}"
     refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]
     about = refused[-1].event_id if refused else told.now
     rest = None if about is None else call_text(about)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote as quote_url
 
 from ..errors import SHOWN, Lack, listed
 from ..replay import ENDS_UNCERTAIN, Replay
@@ -23,6 +24,27 @@ _ORDER: Final = "the database of a server, or a recording of it, tells the order
 
 NO_STATES: Final = "--as-recorded follows the server's decisions; it does not make up for missing events"
 """What to say where a server's decisions are followed and something is unknown all the same."""
+
+
+IN_PART: Final = "only a part of the room is here"
+"""What to say of an input such as an auth chain, in which no event need be undecided."""
+
+OTHER_SOURCES: Final = (
+    "--also adds a source that has them: another server's database, or its answer to /state or /event"
+)
+"""What to do about missing events, if the room is to be known in whole."""
+
+
+def fetch_lines(event_id: EventId) -> list[str]:
+    """Return the paths that get a missing event, and who can ask for them. Each fits 80 columns."""
+    named = quote_url(event_id, safe="$:._-")
+    return [
+        f"  /_matrix/federation/v1/event/{named}",
+        "    signed by a server in the room (X-Matrix): Synapse's federation_client.py",
+        f"  /_synapse/admin/v1/fetch_event/{named}",
+        "    to a Synapse server that has it, with the access token of an administrator",
+        "Clients cannot get it: what they are given lacks hashes and signatures.",
+    ]
 
 
 def follows_server(replay: Replay) -> bool:

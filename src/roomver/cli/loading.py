@@ -22,7 +22,7 @@ from ..versions import RoomVersion
 from .cache import Kept, question, read_kept, uncollected, write_kept
 from .common import add_room_keys, display_name, joint_name
 from .escaped import printable
-from .heard import hearing, tell
+from .heard import after_answer, hearing, tell
 from .loaded import ADDED, LoadedRoom
 from .merged import tell_contradictions, tell_other_rooms
 from .processes import checkers
@@ -33,6 +33,7 @@ from .unknown_checks import doubt_lines, signature_lines
 _UNSIGNED: Final = frozenset({FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING})
 
 
+@after_answer()
 def load_room(  # noqa: PLR0913 - the last two are options by keyword
     file: str,
     version: RoomVersion | None,
@@ -47,7 +48,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     brief: bool = False,
     cache: Path | None = None,
 ) -> LoadedRoom:
-    """Read, check and replay a room, and report on standard error what was left out or not checked.
+    """Read, check and replay a room. What was left out or not checked is said after the answer.
 
     Args:
         file: to read; ``-`` is standard input. It may also be a database.
@@ -236,6 +237,7 @@ def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | N
     return beliefs
 
 
+@after_answer()
 def load_events(
     file: str, version: RoomVersion | None, keys: KeyRing | None, more_files: Sequence[str] = ()
 ) -> tuple[Gathered, KeyRing | None]:
@@ -293,4 +295,4 @@ def _tell_of_dropped(name: str, gathered: Gathered, summary: Summary, keys: KeyR
 
 def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None, *, database: bool = False) -> None:
     for line in signature_lines(summary, keys, brief=True, database=database):
-        tell(f"roomver: {name}: {line}")
+        tell(line if line.startswith(" ") else f"roomver: {name}: {line}")

@@ -18,7 +18,8 @@ from .asked import Asked, room_command
 from .common import console, display_name, example
 from .escaped import ascii_json
 from .explain import teller_of
-from .lacking import advice_for, missing_words
+from .guidance import not_a_room
+from .lacking import OTHER_SOURCES, advice_for, missing_words
 from .loaded import LoadedRoom
 from .people import few_words, user_text
 from .progress import work_progress
@@ -70,7 +71,10 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
     """
     who, *words = asked.rest
     if not is_user_id(who):
-        raise click.UsageError(f"{display_name(who)} is not a user ID: expected '@name:server'")
+        told = f"{display_name(who)} is not a user ID: expected '@name:server'"
+        if is_user_id(words[0]) and asked.choice.named is None:  # the user is there, one place later
+            told += f". {not_a_room(who, asked.source)}"
+        raise click.UsageError(told)
     given = _object(content)
     loaded = asked.load(at)
     at_event = None if at is None else loaded.event(at)
@@ -99,7 +103,7 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
         if at_event is not None:
             print_lines([f"In the state after {teller.event(at_event.event_id)}:"])
         _print(answer, teller, loaded, missing)
-        click.echo(f"\n{_more(asked.of(loaded), answer)}")
+        click.echo(f"\n{_more(asked.of(loaded), answer, missing)}")
     raise click.exceptions.Exit(_CODES[answer.answered])
 
 
@@ -155,7 +159,9 @@ def _print(answer: May, teller: Teller, loaded: LoadedRoom, missing: list[EventI
             for kind, key in answer.unknown[:_MISSING]
         ]
         if missing:
-            lines += [f"  {missing_words(missing, loaded.found.dropped)}:", *listed_ids(missing, _MISSING)]
+            lines.append(f"  {missing_words(missing, loaded.found.dropped)}:")
+            lines += [f"  {one}" for one in listed_ids(missing, _MISSING)]
+            lines.append(f"  {OTHER_SOURCES}")
         elif answer.lack is not None:
             lines.append(f"  {advice_for(loaded.lack_behind(answer.lack))}")
         print_lines(lines, out)
@@ -179,8 +185,15 @@ def _able_lines(answer: May) -> list[str]:
     return lines
 
 
-def _more(asked: Asked, answer: May) -> str:
-    """Return the one call that shows more: where the deciding value comes from."""
+def _more(asked: Asked, answer: May, missing: list[EventId]) -> str:
+    """Return the one call that shows more: where the deciding value comes from, or what would decide it."""
+    if answer.lack is not None:
+        rest = call_text(missing[0]) if missing else None
+        return (
+            f"more: roomver repair {asked.call}"
+            if rest is None
+            else f"more: roomver explain {asked.call} {rest}"
+        )
     facts = () if answer.check is None else answer.check.facts
     rule = "" if answer.check is None else answer.check.rule or ""
     kinds = ["m.room.join_rules"] if ".join." in rule or ".knock." in rule else ["m.room.power_levels"]

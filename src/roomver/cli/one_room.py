@@ -1,6 +1,7 @@
 """Reading and checking one room, told to a report. `roomver check` and each worker of `--rooms` use it."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from ..copies import is_altered
@@ -14,7 +15,7 @@ from ..versions import RoomVersion
 from .common import add_room_keys, display_name
 from .loading import checked_room, recorded_beliefs, tell_notes
 from .processes import checkers
-from .progress import room_progress
+from .progress import room_progress, work_progress
 from .report import Report, heading_of
 from .sources import ANY_ROOM, Choice, opened_room
 
@@ -91,12 +92,13 @@ def check_source(files: Sequence[str], checks: Checks, report: Report, choice: C
                 on_check=tell,
                 progress=shown.replay,
             )
-    for event_id, (entry, check) in altered.items():
-        if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
-            report.event(entry, check)
-    for event_id, findings in found.findings.items():
-        report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
-    report.room(found, beliefs)
+    with nullcontext() if checks.hidden or not report.written_late else work_progress("the findings"):
+        for event_id, (entry, check) in altered.items():
+            if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
+                report.event(entry, check)
+        for event_id, findings in found.findings.items():
+            report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
+        report.room(found, beliefs)
     code = code_of(found.summary, found)
     report.end(found.summary, keys, code)
     return code

@@ -57,12 +57,14 @@ def checkers() -> Iterator[Executor | None]:
     if jobs == 1:
         yield None
         return
-    from .pool import Checkers  # noqa: PLC0415 - it imports multiprocessing, which a short room does not need
+    # It imports multiprocessing, which a short room does not need.
+    from .pool import Checkers, ended_in_order  # noqa: PLC0415
 
     executor = Checkers(jobs)
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
+    with ended_in_order():
+        try:
+            yield executor
+        finally:
+            executor.shutdown(cancel_futures=True)
     if executor.failure:
         tell(printable(f"roomver: {executor.failure}: the other events were checked without it"))

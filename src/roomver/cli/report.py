@@ -45,7 +45,13 @@ _MOST_LINES = 5  # per list about a room
 
 class Report(Protocol):
     """What is reported about each file, in this order: start, events with findings or notes, the room unless
-    events were checked alone, end or error."""
+    events were checked alone, end or error.
+
+    Attributes:
+        written_late: whether nothing is written before `close`, so that progress can be shown meanwhile.
+    """
+
+    written_late: bool
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
@@ -83,6 +89,8 @@ class Report(Protocol):
 
 class JsonReport:
     """Writes one JSON object, with each event that has findings on a line of its own."""
+
+    written_late = False
 
     def __init__(self) -> None:
         self._files = 0
@@ -172,6 +180,8 @@ class JsonReport:
 
 class TextReport:
     """Writes a table of the files, a summary of each room, and each event that has findings."""
+
+    written_late = True
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, call_name, display_name, opened
 from .escaped import printable
-from .guidance import kind_of_id, wrong_room_id
+from .guidance import kind_of_id, not_a_room, wrong_room_id
 from .heard import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,6 +96,8 @@ def source_argument(name: str, *, many: bool = False) -> Callable[[F], F]:
             sources, rooms = _split_names(values.pop(name))
             if not sources:
                 raise click.UsageError("name a file or a database too, before the room: SOURCE '!…'")
+            if len(sources) == 2 and _may_be_meant_as_room(sources[1], many=many):
+                raise click.UsageError(not_a_room(sources[1], sources[0]))
             if len(sources) > 1 and not many:
                 raise click.UsageError(f"one SOURCE is read, not {len(sources)}: --also adds others")
             values[name] = tuple(sources) if many else sources[0]
@@ -125,6 +127,11 @@ def _split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     if len(sources) == 2 and not rooms and is_database(sources[0]) and may_be_a_name(sources[1]):
         rooms = [sources.pop()]
     return sources, rooms
+
+
+def _may_be_meant_as_room(text: str, *, many: bool) -> bool:
+    """Tell whether a second source may be meant as the room. Of many, it is more likely a file."""
+    return may_be_a_name(text) and (not many or ":" in text or "." not in text)
 
 
 def may_be_a_name(text: str) -> bool:

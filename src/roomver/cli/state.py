@@ -124,8 +124,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
         what = f"the state {'before' if before else 'after'} {event_id}"
     call = None if at is not None else check_call([room, *more_files], choice)
-    loaded.say_lines(server_lines(loaded.beliefs, loaded.found, call))
+    about_server = server_lines(loaded.beliefs, loaded.found, call)
     if found is None:
+        loaded.say_lines(about_server)
         loaded.say_missing(what, event_id)
         raise click.exceptions.Exit(3)
     chosen = {
@@ -134,13 +135,6 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         if (kind is None or entry[0] == kind) and (key is None or entry[1] == key)
     }
     unknown = unknown_among(found, kind, key)
-    if unknown:
-        loaded.say_in_part(what, event_id, unknown)
-    elif at is None and loaded.found.lost:
-        _say(
-            loaded,
-            *(f"{one.reason}; what is printed agrees with the server's state" for one in loaded.found.lost),
-        )
     if as_json:
         entries = [entry_data(loaded, chosen[entry]) for entry in sorted(chosen)]
         whole: dict[str, object] = {"state": entries}
@@ -154,8 +148,13 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
             click.echo(UNHASHED)
         for entry in sorted(chosen):
             print_entry(loaded, entry, chosen[entry])
+    loaded.say_lines(about_server)
     if unknown:
+        loaded.say_in_part(what, event_id, unknown)
         raise click.exceptions.Exit(3)
+    if at is None:
+        agrees = "what is printed agrees with the server's state"
+        _say(loaded, *(f"{one.reason}; {agrees}" for one in loaded.found.lost))
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
         say(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"))

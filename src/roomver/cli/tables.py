@@ -28,7 +28,7 @@ def wrapped(line: str, width: int) -> str:
 
     Of a rule that decided, each value that it compared has a line of its own.
     """
-    if len(line) <= width or width >= WIDE or any(one in line for one in ("roomver ", " --")):
+    if len(line) <= width or width >= WIDE or "roomver " in line:
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
     lines, deeper = [line], indent

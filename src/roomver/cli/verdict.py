@@ -14,6 +14,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, ServerName
 from .escaped import printable
+from .lacking import IN_PART
 from .recorded import refused_there, standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
@@ -85,6 +86,12 @@ class Verdict:
             events = counted(number, "newer event is", "newer events are")
             changed = "it" if number == 1 else "they"
             lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
+        if found is not None and found.without_state:
+            missing = counted(len(found.replay.lacking(None)), "event", "events")
+            are = "is" if missing.startswith("1 ") else "are"
+            lines.append(
+                f"{IN_PART}: {missing} that it cites {are} missing, and the current state is unknown"
+            )
         if found is not None and self.code == 3:
             lines += standing_lines(self.beliefs, found)
         if summary.undecided:

@@ -13,8 +13,8 @@ from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
-from .escaped import printable
-from .lacking import dropped_data, follows_server, in_part_lines, missing_lines, missing_words
+from .escaped import call_word, printable
+from .lacking import IN_PART, dropped_data, follows_server, in_part_lines, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -248,7 +248,7 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     if replayed.current_state is not None:
         said = {one.reason for one in unknown_of(replayed.current_state)}
     lines += [f"{one.reason}: what it changed is unknown" for one in result.lost if one.reason not in said]
-    lines += _lacking_lines(result, most)
+    lines += _lacking_lines(result, source, most)
     if replayed.merges:
         merges = counted(len(replayed.merges), "merge", "merges")
         undid = "undid no change"
@@ -341,20 +341,24 @@ def capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
     return [*lines[:most], f"and {(len(lines) - most) // each:,} more: --all lists them"]
 
 
-def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
+def _lacking_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """Name what is missing once, with its consequences."""
     replayed = result.replay
     undecided = _undecided(result)
     lines = []
-    if undecided:
-        lacking = replayed.lacking(*undecided)
+    if undecided or result.without_state:
+        lacking = replayed.lacking(*undecided, *([None] if result.without_state else []))
         lacks = missing_lines(result, lacking, None if most is None else SHOWN)
         heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
-        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
+        what = f"{counted(len(undecided), 'event', 'events')} undecided" if undecided else IN_PART
+        lines += [f"{what}{heading}", *lacks]
         if follows_server(replayed):
             lines.append("  with --as-recorded they count as the server decided; the rules cannot tell")
-        if any(event_id not in result.dropped for event_id in lacking):
+        absent = [event_id for event_id in lacking if event_id not in result.dropped]
+        if absent:
             lines.append("  if another file has them, add it with --also FILE")
+            if not f"{source} ".startswith("- "):  # standard input, which is read only once
+                lines.append(f"  how to get one: roomver explain {source} {call_word(absent[0])}")
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
@@ -367,14 +371,8 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     if beyond:
         gaps = counted(len(beyond), "event", "events")
         lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
-    unchecked = [
-        event_id
-        for event_id in replayed.outliers
-        if replayed.outcomes[event_id].own is Status.ACCEPTED
-        and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
-    ]
-    if unchecked:
-        of = counted(len(unchecked), "event", "events")
+    if unchecked := len(result.vouched):
+        of = counted(unchecked, "event", "events")
         lines.append(
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
             " state before is unknown"

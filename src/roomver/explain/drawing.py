@@ -165,7 +165,7 @@ def draw(
         found: the room.
         wanted: tells which events to draw; None for all.
         fold: fold long straight runs, if there are more rows than fit a screen.
-        around: an event. The drawing has it, and up to `count` rows above and below it.
+        around: an event. With `count`, the drawing has it, and up to so many rows above and below it.
         count: how many rows there are at most, beside the one that stands for the rows below them.
 
     Cost: linear in the events and edges.
@@ -190,9 +190,9 @@ def draw(
     if fold and len(active) > SMALL:
         runs = _Folding(drawing.marks, order, parents, children, around).runs(active)
     drawing.nodes = _nodes(drawing.marks, order, parents, children, active, kept, runs)
-    if around is not None or count is not None:
+    if count is not None:
         middle = None if around is None else _row_of(drawing.nodes, around)
-        drawing.nodes = _window(drawing.nodes, middle, 20 if count is None else count)
+        drawing.nodes = _window(drawing.nodes, middle, count)
     return drawing
 
 

@@ -5,7 +5,7 @@ lower floors decide whether a value is a valid event.
 """
 
 from .database import is_database
-from .entries import InputError
+from .entries import InputError, NoRoom
 from .headers import Header
 from .keys import ReadKeys, read_keys, read_signing_keys
 from .listing import named_room, rooms_in
@@ -27,6 +27,7 @@ from .version_files import read_version
 __all__ = [
     "Header",
     "InputError",
+    "NoRoom",
     "NoSuchRoom",
     "ReadKeys",
     "Room",

@@ -66,6 +66,13 @@ class InputError(RoomverError):
         return f"{self.name}: {self.reason}"
 
 
+class NoRoom(InputError):
+    """An input that is recognised as what goes with a room and is not one: keys, a list of event IDs.
+
+    Nothing is wrong with it.
+    """
+
+
 class Read(NamedTuple):
     """One value of the input."""
 

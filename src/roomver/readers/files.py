@@ -14,7 +14,7 @@ from ..keys import NO_KEYS, KeyRing
 from ..types import JsonValue, RoomId
 from ..versions import RoomVersion
 from .documents import Document, open_documents
-from .entries import UNCHANGED, InputError, Read, entries_in, line_error
+from .entries import UNCHANGED, InputError, NoRoom, Read, entries_in, line_error
 from .fenced import is_fence, read_fenced
 from .forms import IdsOnly, names_event
 from .headers import Header, header_of
@@ -22,7 +22,7 @@ from .lines import Line, Lines, check_line
 from .several import search_version
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
-from .unreadable import begins_http, tell_text
+from .unreadable import NOT_ROOMS, begins_http, tell_text
 
 _LOOKED_AT = 3  # lines, for the form of a file
 
@@ -155,6 +155,8 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
             lines.restart()
             return _LineFile(source, lines, read_fenced)
         reason = tell_text(line.raw for line in ahead)
+        if reason in NOT_ROOMS:
+            raise NoRoom(source.name, reason)
         raise InputError(source.name, reason or f"neither JSON nor JSON Lines ({error})")
     lines.restart()
     return _LineFile(source, lines, _read_json_lines)

@@ -18,6 +18,7 @@ from .entries import (
     UNCHANGED,
     WIRE_ONLY,
     InputError,
+    NoRoom,
     Read,
     count_stripped,
     entries_in,
@@ -47,7 +48,7 @@ CLIENT_JSON: Final = (
     "this is client-server JSON: its events lack auth_events, prev_events, depth, hashes and signatures, so"
     " nothing can be checked. Ask a server for the PDUs: in Synapse GET"
     " /_synapse/admin/v1/fetch_event/<event ID> or the table event_json, in continuwuity `debug get-pdu`,"
-    " over federation GET /_matrix/federation/v1/event/<event ID>"
+    " over federation, signed by a server in the room, GET /_matrix/federation/v1/event/<event ID>"
 )
 SYNC_PART: Final = (
     "this is a part of a response to /sync, or several in one array. Give whole responses, one per line, and"
@@ -63,7 +64,7 @@ TEMPLATE: Final = (
 )
 STRIPPED: Final = (
     "this is stripped state: its events have only a type, a state key, a sender and a content, so nothing can"
-    " be checked. Ask a server in the room for its state, over federation GET"
+    " be checked. Ask a server in the room for its state, over federation, signed by another one, GET"
     " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
 )
 SENT: Final = (
@@ -96,7 +97,7 @@ _OUTPUTS: Final = (
 )
 
 
-class IdsOnly(InputError):
+class IdsOnly(NoRoom):
     """An input that has event IDs and no events. It may go with another that has the events."""
 
     def __init__(self, name: str) -> None:
@@ -198,7 +199,7 @@ def check_document(value: JsonObject, name: str) -> None:
     if type(value.get("pdus")) is dict:
         raise InputError(name, SENT)
     if _holds_keys(value):
-        raise InputError(name, SERVER_KEYS)
+        raise NoRoom(name, SERVER_KEYS)
     if _is_about_rooms(value):
         raise InputError(name, ABOUT_ROOMS)
     if _is_logged(value):

@@ -30,8 +30,8 @@ SQLITE: Final = (
 )
 _ROCKSDB: Final = (
     "this is a RocksDB database, as Conduit, continuwuity and tuwunel have, which is not read; ask the server"
-    " for the events: `debug get-pdu` in its admin room, or over federation GET"
-    " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
+    " for the events: `debug get-pdu` in its admin room, or over federation, signed by a server"
+    " in the room, GET /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
 )
 _DUMP: Final = (
     f"this is a pg_dump archive; restore it (pg_restore -d DATABASE FILE) and {_READ_DATABASE}, or export"
@@ -118,6 +118,9 @@ _CONFIG: Final = (
     "this is the configuration of a Synapse; give the database that it names: `database:` has its path or its"
     " address"
 )
+NOT_ROOMS: Final = frozenset({_SIGNING, _CONFIG})
+"""What a file is that goes with a room, and in which nothing is wrong."""
+
 _YAML: Final = "this is YAML; convert it: yq -o json FILE"
 LOG: Final = (
     "this is a log, which has no events; take an event ID from it, and ask why:"

@@ -89,15 +89,19 @@ def _checked(asked: Asked, many: ManyRooms) -> Asked:
         check_not_input(many.output, [*asked.sources, *asked.more])
         if is_parquet(many.output):
             check_parquet(many.output)
-    if many.scheduler in (None, LOCAL):
+    if many.output in (None, "-") and many.scheduler in (None, LOCAL):
         return asked
-    # A worker on another machine, or in another folder, finds them there.
+    # A worker on another machine finds them there, and so does --resume in another folder.
     sources, more = ([_absolute(one) for one in names] for names in (asked.sources, asked.more))
     return replace(asked, sources=sources, more=more)
 
 
 def _absolute(source: str) -> str:
-    return source if is_address(source) else str(Path(source).absolute())
+    if is_address(source):
+        return source
+    whole, short = Path(source).absolute(), Path(os.path.abspath(source))
+    same = short.exists() and short.samefile(whole)  # not if ".." leaves a folder that is a link
+    return str(short if same else whole)
 
 
 def _exists(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from ...types import JsonObject, JsonValue
 from .worker import Answer
 
-STATUS: Final = ("ok", "findings", "undecided", "unreadable", "crashed", "empty")
+STATUS: Final = ("ok", "findings", "undecided", "unreadable", "crashed", "empty", "no-room")
 """What a room may come to, in the order in which they are told."""
 
 
@@ -57,14 +57,17 @@ class Totals:
         self.codes: set[int] = set()
         self.lists: dict[str, _Most] = {
             name: _Most(most)
-            for name in ("not_read", "findings", "undecided", "disagreements", "resets", "slowest")
+            for name in ("no_room", "not_read", "findings", "undecided", "disagreements", "resets", "slowest")
         }
 
     def add(self, answer: Answer) -> None:
         """Count one more room."""
         one = cast("dict[str, Any]", answer)
-        self.rooms += 1
         self.status[one["status"]] += 1
+        if one["status"] == "no-room":
+            self.lists["no_room"].add(1, answer)
+            return
+        self.rooms += 1
         self.codes.add(one["code"])
         self.kinds.update(one["kinds"])
         self.rooms_by_kind.update(dict.fromkeys(one["kinds"], 1))
@@ -87,7 +90,9 @@ class Totals:
 
     @property
     def code(self) -> int:
-        """The exit code: that of the worst room, in the order of `roomver check`."""
+        """The exit code: that of the worst room, in the order of `roomver check`; 2 without a room."""
+        if not self.rooms and self.status["no-room"]:
+            return 2
         return next(code for code in (2, 1, 3, 0) if code in self.codes or not code)
 
     def data(self) -> JsonObject:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import click
@@ -24,7 +25,7 @@ from ..escaped import printable
 from ..tables import print_table, wrapped
 from ..wording import FINDING_TEXT
 from .totals import STATUS, Totals
-from .worker import Answer
+from .worker import COMMAND, Answer
 
 _STATUS_TEXT: Final = {
     "ok": "no problems found",
@@ -33,6 +34,7 @@ _STATUS_TEXT: Final = {
     "unreadable": "could not be read",
     "crashed": "the process that checked it died or failed",
     "empty": "the database has no events of it",
+    "no-room": "files that hold no room, such as keys",
 }
 _HEADINGS: Final = {
     "not_read": "rooms without a result",
@@ -56,6 +58,9 @@ def print_totals(totals: Totals, *, title: str) -> None:
     out.print(printable(f"{title}{rooms}, {counted(totals.events, 'event', 'events')}"), style="bold")
     out.print()
     print_table(_status_table(totals))
+    if number := totals.lists["no_room"].number:
+        out.print()
+        click.echo(wrapped(_no_room_text(totals, number), out.width))
     if totals.unchecked:
         events = counted(totals.unchecked["events"], "event", "events")
         rooms = counted(totals.unchecked["rooms"], "room", "rooms")
@@ -78,6 +83,14 @@ def print_totals(totals: Totals, *, title: str) -> None:
         more = number - len(totals.lists[name].answers)
         if more and name != "slowest":
             click.echo(f"  and {more:,} more: --all lists them")
+
+
+def _no_room_text(totals: Totals, number: int) -> str:
+    """Name the files that hold no room."""
+    names = [Path(cast(str, one["source"])).name for one in totals.lists["no_room"].answers]
+    more = f" and {number - len(names):,} more: --all names them" if number > len(names) else ""
+    hold = "holds" if number == 1 else "hold"
+    return printable(f"{counted(number, 'file', 'files')} that {hold} no room: {', '.join(names)}{more}")
 
 
 def _status_table(totals: Totals) -> Table:
@@ -108,8 +121,18 @@ def _listed(totals: Totals, name: str) -> list[str]:
     """Return the rooms of a list, each with what is to be said of it and the call that shows more."""
     lines = []
     for answer in totals.lists[name].answers:
-        lines += [f"  {_about(answer, name)}", f"    {answer['command']}"]
+        lines += [f"  {_about(answer, name)}", f"    {_call(answer, name)}"]
     return lines
+
+
+def _call(answer: Answer, name: str) -> str:
+    """Return the call that shows more about a room of a list."""
+    call = cast(str, answer["command"])
+    # What `roomver resets` has no options for stands at the end.
+    alike = call.removesuffix(" --require-signatures")
+    if name == "resets" and " --algorithm " not in alike and alike.startswith(f"{COMMAND} "):
+        return f"roomver resets{alike.removeprefix(COMMAND)}"
+    return call
 
 
 def _about(answer: Answer, name: str) -> str:

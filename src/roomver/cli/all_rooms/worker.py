@@ -19,7 +19,7 @@ from ...errors import MissingEvents, RoomverError, UnknownState
 from ...event import Event
 from ...findings import EventCheck, Finding, FindingKind, Summary
 from ...keys import KeyRing
-from ...readers import InputError, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
+from ...readers import InputError, NoRoom, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
 from ...readers.addresses import hide_in, shown
 from ...room_check import Beliefs, RoomCheck
 from ...room_result import RoomResult, room_result
@@ -27,6 +27,7 @@ from ...signature_results import SigningStatus
 from ...types import EventId, JsonObject, JsonValue, RoomId
 from ..common import call_name
 from ..heard import hushed
+from ..lacking import IN_PART
 from ..one_room import Checks, check_source
 from ..sources import Choice, opened_source, room_call
 
@@ -123,6 +124,8 @@ def _check(order: Order, setup: Setup, report: "Counts") -> JsonObject | Several
         if order.events == 0:
             return {"status": "empty", "code": 0, "reason": "the database has no events of it"}
         return failure("unreadable", str(error))
+    except NoRoom as error:
+        return {"status": "no-room", "code": 0, "reason": str(error)[:_LONGEST]}
     except InputError as error:
         if order.room_id is None and len(rooms := _rooms_in(order.files[0])) > 1:
             return _several(rooms)  # another one of them may be readable
@@ -220,6 +223,8 @@ def _differences(result: RoomResult) -> JsonObject:
 class Counts:
     """The report of one room as a few numbers. What it is told is what `roomver check` prints."""
 
+    written_late = True
+
     def __init__(self, options: str) -> None:
         self._options = options
         self._room_id: RoomId | None = None
@@ -274,6 +279,8 @@ class Counts:
         if self._summary is None:
             return data
         result = room_result(self._summary, self._found)
+        if self._found is not None and self._found.without_state and result.code == 3:
+            data["reason"] = IN_PART
         first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
         return data | {
             "status": _STATUS[result.code],
