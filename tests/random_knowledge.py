@@ -205,7 +205,7 @@ def drawn_knowledge(
         rng: the room is drawn from it.
         version: the room version.
         badly_signed: some events are signed badly.
-        soft_failure: the servers soft-fail events, so that these are not in the current states that they give.
+        soft_failure: the servers soft-fail events, so these are not in the current states that they give.
     """
     plain = played(rng, version, rng.randrange(3, 26), odd=rng.random() < 0.4)
     bad = rng.random() < 0.75 and badly_signed
