@@ -103,7 +103,12 @@ class Answer:
         result = replace(self, chain=tuple(one for one in self.chain if rng.randrange(8)))
         match rng.randrange(6):
             case 0 if self.part is not Part.PART_OF_STATE:
-                state = {k: e for k, e in state.items() if k[0] != "m.room.member" or rng.randrange(3)}
+                state = {
+                    k: e
+                    for k, e in state.items()
+                    # That an entry which cannot be read is a member would be more knowledge, not less.
+                    if k[0] != "m.room.member" or rng.randrange(3) or e in self.unreadable
+                }
                 result = replace(result, part=Part.STATE_WITHOUT_MEMBERS)
             case 1:
                 state = {k: e for k, e in state.items() if rng.randrange(3)}
@@ -191,20 +196,29 @@ class Knowledge:
         return check_room(entries, self.version, keys=self.ring, **options)
 
 
-def drawn_knowledge(rng: Random, version: str, *, badly_signed: bool = True) -> Knowledge:
-    """Draw a room, and all that may be known of it."""
+def drawn_knowledge(
+    rng: Random, version: str, *, badly_signed: bool = True, soft_failure: bool = True
+) -> Knowledge:
+    """Draw a room, and all that may be known of it.
+
+    Args:
+        rng: the room is drawn from it.
+        version: the room version.
+        badly_signed: some events are signed badly.
+        soft_failure: the servers soft-fail events, so these are not in the current states that they give.
+    """
     plain = played(rng, version, rng.randrange(3, 26), odd=rng.random() < 0.4)
     bad = rng.random() < 0.75 and badly_signed
     forms = rng.choices([*_FORMS], [*_FORMS.values()], k=len(plain)) if bad else ["good"] * len(plain)
     pdus = {event.event_id: _with_form(event, form) for event, form in zip(plain, forms, strict=True)}
     events = [as_used(pdu, version) for pdu in pdus.values()]
-    whole = replay_room(events)
+    whole = replay_room(events, soft_failure=soft_failure)
     gone: set[EventId] = set()
     if rng.randrange(2):
         some = followed(whole)
         gone = set(rng.sample(some, min(len(some), rng.choice([1, 1, 2, 3]))))
         events = arrived_late(events, gone)
-        whole = replay_room(events)
+        whole = replay_room(events, soft_failure=soft_failure)
         pdus = {event.event_id: pdus[event.event_id] for event in events}
     keys: dict[str, dict[str, VerifyKey]] = {}
     for server in SERVERS:

@@ -597,7 +597,7 @@ def test_the_split_rooms_have_states_gaps_and_dropped_events() -> None:
 
 def split(version: str, seed: int) -> RoomCheck:
     rng = Random(f"{version}/{seed}")
-    known = drawn_knowledge(rng, version)
+    known = drawn_knowledge(rng, version, soft_failure=False)
     if rng.randrange(2):
         known = known.with_less_state(rng)
     whole = known.check(soft_failure=False)
@@ -674,7 +674,7 @@ def test_the_contradicting_sources_contradict_each_other_in_each_way() -> None:
 
 def disagree(version: str, seed: int) -> RoomCheck:
     rng = Random(f"{version}/{seed}/other")
-    known = drawn_knowledge(rng, version, badly_signed=False)
+    known = drawn_knowledge(rng, version, badly_signed=False, soft_failure=False)
     other = contradicting(rng, known)
     both = [known, other]
     decisions = [decided(rng.sample([*known.pdus], 2)) if rng.randrange(2) else None for _ in both]

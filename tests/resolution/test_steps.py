@@ -3,18 +3,18 @@ and with sets from an index of the caller."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from random import Random
 
 import pytest
 from builder import VERSIONS
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from random_forks import Fork, likely_fork
 
 from roomver import Event, MissingEvents, RoomGraph, parse_event, resolve, resolve_steps
 from roomver.canonical import encode_canonical, load_json
-from roomver.resolution import Resolution, run_steps, run_steps_async
+from roomver.resolution import Resolution, run_steps, run_steps_async, split_states
 from roomver.types import EventId, StateMap
 from roomver.versions import RoomVersion, get_room_version
 
@@ -57,22 +57,32 @@ def resolve_from_table(
     return run_steps(resolve_steps(state_sets, rejected=rejected), table.get)
 
 
-def longest_chain(fork: Fork) -> int:
-    """Return the number of events on the longest path of auth events. Parents come first in `Fork.events`."""
-    lengths: dict[EventId, int] = {}
-    for event_id, event in fork.events.items():
-        lengths[event_id] = 1 + max((lengths[parent] for parent in event.auth_event_ids), default=0)
-    return max(lengths.values())
+def count_levels(event_ids: Iterable[EventId], fork: Fork) -> int:
+    """Count the levels of auth chains: some events, their new auth events, the new auth events of these."""
+    level, found, count = {*event_ids}, set[EventId](), 0
+    while level:
+        count += 1
+        found |= level
+        level = {parent for event_id in level for parent in fork.events[event_id].auth_parents} - found
+    return count
 
 
 @given(forks)
+@example(likely_fork(Random("6/1366"), "6"))
+@example(likely_fork(Random("12/282"), "12"))
 def test_a_store_that_answers_at_once(fork: Fork) -> None:
     table = Table(fork)
     resolution = resolve_from_table(table, list(fork.state_sets), fork.rejected)
     assert resolution == resolve(fork.state_sets, fork.events, rejected=fork.rejected)
     table.database.close()
-    # One request per level of the auth chains, not one per event.
-    assert table.asked <= longest_chain(fork)
+    # One request per level of the auth chains, not one per event. The first request is for the conflicted
+    # events alone: only they tell whether other events are needed, and by which algorithm. The second one is
+    # for the next level of their auth chains and for the first level of the unconflicted ones.
+    split = split_states(fork.state_sets)
+    conflicted, others = (
+        count_levels(ids, fork) for ids in (split.conflicted_ids, split.unconflicted.values())
+    )
+    assert table.asked <= (max(conflicted, 1 + others) if conflicted else 0)
 
 
 # A store that is awaited

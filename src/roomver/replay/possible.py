@@ -55,8 +55,9 @@ class PossibleStates:
             for here in open_states.newer(self._seen):
                 if self._unknown:
                     break
-                open_states.spend(_READS)
-                self.keep([here.state])
+                states = here.possible
+                open_states.spend(_READS * len(states))
+                self.keep(states)
         except TooManyReads:
             self._unknown = True
         self._seen = open_states.number

@@ -17,7 +17,7 @@ differently, a comment says so.
   (`need`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..errors import UnknownState
 from ..event import Event
@@ -231,8 +231,7 @@ def _build_graph(
 
     The events that all states share, with their auth chains, need no graph: a set of their IDs is enough.
     """
-    chains = yield from _with_auth_chains(conflicted, known)
-    shared = yield from _with_auth_chains(problem.split.unconflicted.values(), known)
+    chains, shared = yield from _with_auth_chains((conflicted, problem.split.unconflicted.values()), known)
     events = known.events
     graph = RoomGraph()
     graph.extend({e: [p for p in events[e].auth_parents if p in events] for e in chains})
@@ -241,19 +240,38 @@ def _build_graph(
 
 # "Auth chain. The auth chain of an event E is the set containing all of E's auth events, all of their auth
 # events, and so on recursively, stretching back to the start of the room."
-def _with_auth_chains(event_ids: Iterable[EventId], known: KnownEvents) -> Steps[set[EventId]]:
-    """Return events with their auth chains, found level by level so that set operations do the work."""
-    reached: set[EventId] = set()
-    level = set(event_ids)
-    while level:
-        yield from known.need(level)
-        level -= known.lost
+def _with_auth_chains(starts: Sequence[Iterable[EventId]], known: KnownEvents) -> Steps[list[set[EventId]]]:
+    """Return events with their auth chains, for each of several collections of events.
+
+    One request asks for the next level of all of them: a request to a distant store takes longer than
+    anything else here.
+    """
+    reached: list[set[EventId]] = [set() for _ in starts]
+    levels = [set(event_ids) for event_ids in starts]
+    while True:
+        levels = [_reach(level, found, known) for level, found in zip(levels, reached, strict=True)]
+        wanted = set().union(*levels)
+        if not wanted:
+            return reached
+        yield from known.need(wanted)
+
+
+def _reach(level: set[EventId], reached: set[EventId], known: KnownEvents) -> set[EventId]:
+    """Add events and their auth chains to those reached, up to a level with an event that is not known yet.
+
+    They are found level by level so that set operations do the work.
+
+    Returns:
+        That level; empty at the end of the auth chains.
+    """
+    events, lost = known.events, known.lost
+    while level and not known.lacks(level):
+        level -= lost
         reached |= level
-        events = known.events
         level = set().union(*[events[event_id].auth_parents for event_id in level])
         level -= reached
-        level -= known.lost
-    return reached
+        level -= lost
+    return level
 
 
 # "Power events. A power event is a state event with type m.room.power_levels or m.room.join_rules,
