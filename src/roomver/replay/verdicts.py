@@ -202,7 +202,7 @@ class AuthVerdicts:
         """Return the verdict that is kept for an event, with the entries that it was read from."""
         cited, sender = event.auth_event_ids, event.sender
         joined = self._joined
-        for member in cited:
+        for place, member in enumerate(cited):  # noqa: B007 - used below
             if joined.get(member) == sender:
                 break
         else:
