@@ -16,7 +16,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -263,12 +263,17 @@ main()
 """
 
 
-def measured(arguments: Sequence[str], codes: Collection[int] = (0, 3)) -> tuple[float, float, int]:
+def measured(
+    arguments: Sequence[str],
+    codes: Collection[int] = (0, 3),
+    environment: Mapping[str, str] | None = None,
+) -> tuple[float, float, int]:
     """Run a command, and return its wall time and CPU time in seconds, and its peak memory in bytes.
 
     Args:
         arguments: of `roomver`.
         codes: the exit codes that it may end with. If events are missing, some of the room is undecided.
+        environment: its environment variables; None for those of this process.
     """
     begin = perf_counter()
     process = subprocess.Popen(
@@ -276,6 +281,7 @@ def measured(arguments: Sequence[str], codes: Collection[int] = (0, 3)) -> tuple
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=ROOT,
+        env=environment,
     )
     assert process.stderr is not None
     said = process.stderr.read()

@@ -7,7 +7,7 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 
 from roomver import Event, parse_event
-from roomver.compact import Compactor
+from roomver.compact import Compactor, Events
 from roomver.entry import Place
 from roomver.findings import EventCheck, Finding, FindingKind, Reason
 from roomver.kept import KeptChecks, KeptPlaces
@@ -145,3 +145,73 @@ def test_kept_checks_are_the_checks_that_were_added_without_their_events() -> No
     assert "$a" in kept
     del kept["$a"]
     assert "$a" not in kept
+
+
+def _table(version: str) -> Events:
+    made = [*_events(base_room(version))]
+    half = [Compactor().compact(event) for event in made[::2]]
+    return Events((event.event_id, event) for event in [*half, *made[1::2]])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_table_of_events_is_read_back_as_equal_events(version: str) -> None:
+    events = _table(version)
+    again = pickle.loads(pickle.dumps(events))
+    assert type(again) is Events
+    assert [*again] == [*events]
+    for event_id, event in events.items():
+        for name in FIELDS:
+            assert getattr(again[event_id], name) == getattr(event, name)
+        assert list(again[event_id].pdu) == list(event.pdu)
+        assert pickle.loads(pickle.dumps(again[event_id])) == event
+    assert pickle.dumps(pickle.loads(pickle.dumps(again))) == pickle.dumps(again)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_table_of_few_events(number: int) -> None:
+    events = Events([*_table("11").items()][:number])
+    again = pickle.loads(pickle.dumps(events))
+    assert (again, [one.pdu for one in again.values()]) == (events, [one.pdu for one in events.values()])
+
+
+def test_numbers_that_are_too_large_for_most_tables() -> None:
+    room = base_room("1")
+    pdu = {**room.make("m.room.message", ALICE, {}).pdu, "origin_server_ts": 2**70}
+    event = Event.trusted(pdu, "1", str(pdu["event_id"]))
+    (again,) = pickle.loads(pickle.dumps(Events({event.event_id: event}))).values()
+    assert again.origin_server_ts == 2**70
+
+
+def test_events_of_several_versions_in_a_table() -> None:
+    events = Events({**_table("10"), **_table("11")})
+    again = pickle.loads(pickle.dumps(events))
+    assert [one.room_version for one in again.values()] == [one.room_version for one in events.values()]
+
+
+def test_a_table_and_a_part_of_it_have_the_events_once() -> None:
+    events = _table("11")
+    assert events.part([*events]) is events
+    part = events.part([*events][::-2])
+    whole, some = pickle.loads(pickle.dumps((events, part)))
+    assert [*some] == [*part]
+    assert all(some[one] is whole[one] for one in some)
+    assert len(pickle.dumps((events, part))) < 1.2 * len(pickle.dumps(events))
+    # A part that was changed stands for itself.
+    event_id = next(iter(part))
+    part[event_id] = parse_event(part[event_id].pdu | {"unsigned": {"age": 1}}, "11")
+    assert pickle.loads(pickle.dumps((events, part)))[1][event_id].pdu["unsigned"] == {"age": 1}
+
+
+def test_kept_places_and_checks_are_read_back() -> None:
+    places, checks = KeptPlaces(), KeptChecks()
+    for number, event_id in enumerate(("$a", "$b", "$c")):
+        places[event_id] = Place(number, "", "file") if number else Place(None, "events[0].pdu", None)
+        checks[event_id] = EventCheck(event_id, None, ())
+    for kept in (places, checks):
+        again = pickle.loads(pickle.dumps(kept))
+        assert "$b" in again
+        assert [*again.items()] == [*kept.items()]
+        del again["$a"]
+        assert [*pickle.loads(pickle.dumps(again)).items()] == [*kept.items()][1:]
+        with pytest.raises(AttributeError):
+            again._no_such_thing  # noqa: B018 - it raises

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomver import Event
-from roomver.explain.drawing import LONG, SMALL, Drawing, Kind, Node, draw, drawn_order
+from roomver.explain.drawing import SMALL, Drawing, Kind, Node, draw, drawn_order
+from roomver.explain.folding import LONG
 from roomver.explain.judged import Judged
 from roomver.explain.lanes import lay_out
 from roomver.explain.marks import PLAIN, Mark, find_marks

@@ -14,6 +14,7 @@ from played_rooms import drawn, parts, played
 from roomver.auth import state_of_auth_events
 from roomver.auth.compared import list_compared
 from roomver.cli.loading import load_room
+from roomver.compact import Events
 from roomver.entry import Entry, Place
 from roomver.errors import MissingEvents
 from roomver.event import Event
@@ -104,7 +105,7 @@ def test_the_checks_of_the_page_are_those_of_the_replay(seed: int, version: str,
 
 
 def of_replay(replay: Replay, version: str) -> RoomCheck:
-    gathered = Gathered(version_record(version), dict(replay.events))
+    gathered = Gathered(version_record(version), Events(replay.events))
     for event_id, event in replay.events.items():
         gathered.checks[event_id] = EventCheck(event_id, event, ())
     return RoomCheck(gathered, replay, resets=replay.resets())

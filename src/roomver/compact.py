@@ -1,20 +1,23 @@
 """`Compactor` makes equal events that take a quarter of the memory and unpack their PDUs when asked.
 
 A room of millions of events is mostly dicts and short strings, which take several times the memory of their
-JSON text. What the rules read of every event stays as it is; the rest is kept as bytes. `EventTable` is for
+JSON text. What the rules read of every event stays as it is; the rest is kept as bytes. `Events` is for
 files: compact events as a few large objects.
 """
 
 import marshal
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import eq
 from typing import Any, Final, cast
 
 from .event import Event, Fields, build_unverified
 from .types import EventId, JsonObject, JsonValue
 from .versions import RoomVersion
 
-__all__ = ["Compactor", "EventTable"]
+__all__ = ["Compactor", "Events"]
 
 _REMEMBERED: Final = 8192
 _AS_READ: Final = 4096  # events: to make one smaller takes a little time, and in a small room gains nothing
@@ -137,65 +140,94 @@ class Compactor:
         return cast(Event, fields)
 
 
-class EventTable:
-    """Events of one room version for a pickle, which reads it back as a list of equal events.
+class Events(dict[EventId, Event]):
+    """Events by ID, which a pickle has as a table: one list for each field.
 
-    There is one list for each field. Without it, a pickle has several objects for each event, and takes five
-    times as long to read. The events are compact then, except those that the rules read often.
+    Without it, a pickle has several objects for each event, and takes five times as long to read. The events
+    that are read back are equal, and compact, except those that the rules read often.
     """
 
-    __slots__ = ("_columns", "_version")
+    __slots__ = ("_whole",)
 
-    def __init__(self, version: RoomVersion, events: Iterable[Event]) -> None:
-        """Make the table.
+    _whole: "Events | None"
 
-        Args:
-            version: the room version of all the events.
-            events: the events.
+    def part(self, event_ids: Collection[EventId]) -> "Events":
+        """Return some of the events, in this order: this object if it has the same ones in the same order.
+
+        A pickle of both has the events once.
         """
-        compact = Compactor().compact
-        held = [event if type(event) is _CompactEvent else compact(event) for event in events]
-        # A pickle has an object once, and equal ones as often as there are: events cite each other by their
-        # own copies of the IDs.
-        ids: dict[EventId, EventId] = {}
-        for event in held:
-            ids.setdefault(event.event_id, event.event_id)
-        values: dict[Any, Any] = {}
-
-        def shared(value: Any) -> Any:
-            return values.setdefault(value, value)
-
-        def cited(event_ids: tuple[EventId, ...]) -> tuple[EventId, ...]:
-            known = values.get(event_ids)
-            if known is None:
-                known = values[event_ids] = tuple([ids.setdefault(one, one) for one in event_ids])
-            return cast("tuple[EventId, ...]", known)
-
-        packed = [type(event) is _CompactEvent for event in held]
-        self._version = version
-        self._columns = (
-            [event.event_id for event in held],
-            [shared(event.type) for event in held],
-            [shared(event.sender) for event in held],
-            [None if event.state_key is None else shared(event.state_key) for event in held],
-            [event.origin_server_ts for event in held],
-            [event.depth for event in held],
-            [cited(event.prev_event_ids) for event in held],
-            [cited(event.auth_event_ids) for event in held],
-            [cited(event.auth_parents) for event in held],
-            [event.redacts for event in held],
-            [shared(event.room_id) for event in held],
-            [shared(_keys_of(event)) if one else None for event, one in zip(held, packed, strict=True)],
-            [_bytes_of(event) if one else event.pdu for event, one in zip(held, packed, strict=True)],
-        )
+        if len(event_ids) == len(self) and all(map(eq, event_ids, self)):
+            return self
+        some = Events((event_id, self[event_id]) for event_id in event_ids)
+        some._whole = self
+        return some
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpacked, (self._version, *self._columns)
+        whole: Events | None = getattr(self, "_whole", None)
+        if whole is not None and all(whole.get(event_id) is event for event_id, event in self.items()):
+            return _chosen, (whole, [*self])
+        version = next((event.room_version for event in self.values()), None)
+        if version is None or any(event.room_version is not version for event in self.values()):
+            return Events, ([*self.items()],)
+        return _unpacked, (version, *_columns(self))
 
 
-def _unpacked(version: RoomVersion, *columns: list[Any]) -> list[Event]:
-    # One plain store per slot, as in `_build` of `roomver.event`.
-    events: list[Event] = []
+def _chosen(whole: Events, event_ids: list[EventId]) -> Events:
+    # For unpickling.
+    return whole.part(event_ids)
+
+
+def _columns(events: Events) -> Iterator[Any]:
+    """Yield the event IDs, and then a column for each field; of one value, if it has no other."""
+    compact = Compactor().compact
+    held = [event if type(event) is _CompactEvent else compact(event) for event in events.values()]
+    # A pickle has an object once, and equal ones as often as there are: events cite each other by their own
+    # copies of the IDs.
+    ids = {event_id: event_id for event_id in events}
+    values: dict[Any, Any] = {}
+
+    def shared(value: Any) -> Any:
+        return values.setdefault(value, value)
+
+    def cited(event_ids: tuple[EventId, ...]) -> tuple[EventId, ...]:
+        known = values.get(event_ids)
+        if known is None:
+            known = values[event_ids] = tuple([ids.setdefault(one, one) for one in event_ids])
+        return cast("tuple[EventId, ...]", known)
+
+    packed = [type(event) is _CompactEvent for event in held]
+    auth_events = [cited(event.auth_event_ids) for event in held]
+    auth_parents = [cited(event.auth_parents) for event in held]
+    yield [*events]
+    for column in (
+        [shared(event.type) for event in held],
+        [shared(event.sender) for event in held],
+        [None if event.state_key is None else shared(event.state_key) for event in held],
+        _numbers([event.origin_server_ts for event in held]),
+        _numbers([event.depth for event in held]),
+        [cited(event.prev_event_ids) for event in held],
+        auth_events,
+        auth_events if auth_parents == auth_events else auth_parents,
+        [event.redacts for event in held],
+        [shared(event.room_id) for event in held],
+        [shared(_keys_of(event)) if one else None for event, one in zip(held, packed, strict=True)],
+        [_bytes_of(event) if one else event.pdu for event, one in zip(held, packed, strict=True)],
+    ):
+        alike = len(column) > 1 and all(one is column[0] for one in column)
+        yield column[:1] if alike else column
+
+
+def _numbers(numbers: list[int]) -> "array[int] | list[int]":
+    """Return numbers in a form that takes no time to read, if they are as small as those of most events."""
+    try:
+        return array("q", numbers)
+    except OverflowError:
+        return numbers
+
+
+def _unpacked(version: RoomVersion, ids: list[EventId], *columns: Sequence[Any]) -> Events:
+    # For unpickling. One plain store per slot, as in `_build` of `roomver.event`.
+    events = Events()
     for (
         event_id,
         kind,
@@ -210,9 +242,9 @@ def _unpacked(version: RoomVersion, *columns: list[Any]) -> list[Event]:
         room_id,
         keys,
         held,
-    ) in zip(*columns, strict=True):
+    ) in zip(ids, *(repeat(one[0]) if len(one) == 1 else one for one in columns), strict=False):
         if keys is None:
-            events.append(build_unverified(held, version, event_id))
+            events[event_id] = build_unverified(held, version, event_id)
             continue
         fields: Any = Fields()
         fields.pdu = held
@@ -231,5 +263,5 @@ def _unpacked(version: RoomVersion, *columns: list[Any]) -> list[Event]:
         fields._room_id = room_id
         fields._memo = None
         fields.__class__ = _CompactEvent
-        events.append(fields)
+        events[event_id] = fields
     return events

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from .beside import merge_beside
 from .claims import SAME_ID, Claim, find_contested, forget_disputed, forget_events, forget_keys, merge_states
-from .compact import Compactor
+from .compact import Compactor, Events
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
 from .copies import PolicySignatures, check_again, compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
@@ -83,7 +83,7 @@ class Gathered:
     """
 
     version: RoomVersion
-    events: dict[EventId, Event] = field(default_factory=dict)
+    events: Events = field(default_factory=Events)
     places: KeptPlaces = field(default_factory=KeptPlaces)
     checks: KeptChecks = field(default_factory=KeptChecks)
     summary: Summary = field(default_factory=Summary)

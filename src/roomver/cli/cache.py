@@ -8,7 +8,6 @@ it belongs to the user and nobody else may write it. What is in it can only beco
 no other code is called or imported.
 """
 
-import copyreg
 import gc
 import hashlib
 import io
@@ -17,19 +16,16 @@ import os
 import pickle
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import EnumMeta
 from functools import cache
-from operator import getitem
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from .. import __version__
-from ..compact import EventTable
-from ..event import Event
 from ..readers import InputError
 from .common import display_name
 from .written import complete_file
@@ -46,7 +42,6 @@ _ALLOWED: Final = frozenset(
     tuple(name.rsplit(".", 1))
     for name in (
         "_codecs.encode",
-        "_operator.getitem",
         "array._array_reconstructor",
         "array.array",
         "builtins.frozenset",
@@ -58,6 +53,8 @@ _ALLOWED: Final = frozenset(
         "roomver.cli.cache.Kept",
         "roomver.cli.loaded.LoadedRoom",
         "roomver.compact.Compactor",
+        "roomver.compact.Events",
+        "roomver.compact._chosen",
         "roomver.compact._unpacked",
         "roomver.contributions.Contribution",
         "roomver.contributions.Difference",
@@ -89,10 +86,11 @@ _ALLOWED: Final = frozenset(
         "roomver.replay.lost.Lost",
         "roomver.replay.outcome.Decisions",
         "roomver.replay.outcome.Outcome",
-        "roomver.replay.outcome._unpacked",
         "roomver.replay.result.Merge",
         "roomver.replay.result.Replay",
         "roomver.replay.result.Reset",
+        "roomver.replay.tables._numbers",
+        "roomver.replay.tables._outcomes",
         "roomver.resolution.room_graph.RoomGraph",
         "roomver.resolution.room_graph._restored",
         "roomver.room_check.RoomCheck",
@@ -226,43 +224,17 @@ class _Reader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it holds {module}.{name}")
 
 
-class _Writer(pickle.Pickler):
-    """Writes events as rows of one table."""
-
-    def __init__(self, out: BinaryIO, events: Iterable[Event]) -> None:
-        super().__init__(out, _PROTOCOL)
-        held = list(events)
-        version = held[0].room_version if held else None
-        rows = [event for event in held if event.room_version is version]
-        self._table = None if version is None else EventTable(version, rows)
-        self._rows = {id(event): number for number, event in enumerate(rows)}
-        kinds = {type(event) for event in rows}
-        self.dispatch_table = {**copyreg.dispatch_table, **dict.fromkeys(kinds, self._reduced)}
-
-    def _reduced(self, event: Event) -> tuple[Any, ...]:
-        row = self._rows.get(id(event))
-        return event.__reduce__() if row is None else (getitem, (self._table, row))
-
-
-def write_kept(file: Path, asked: bytes, kept: Kept, events: Iterable[Event] = ()) -> None:
+def write_kept(file: Path, asked: bytes, kept: Kept) -> None:
     """Write a cache, in one step: no reader sees a part of it, and an interrupted call leaves nothing behind.
-
-    Args:
-        file: to write.
-        asked: the question that it answers.
-        kept: what it holds.
-        events: the events in it, or most of them. Reading it back is faster then.
 
     Raises:
         InputError: if it cannot be written.
     """
-    out = io.BytesIO()
     with uncollected():
-        _Writer(out, events).dump(kept)
-    data = out.getbuffer()
+        data = pickle.dumps(kept, _PROTOCOL)
     # Only the user may read it: it has the room's events.
-    with complete_file(file, private=True) as written:
-        written.writelines((_MAGIC, asked, hashlib.sha256(data).digest(), data))
+    with complete_file(file, private=True) as out:
+        out.writelines((_MAGIC, asked, hashlib.sha256(data).digest(), data))
 
 
 @contextmanager

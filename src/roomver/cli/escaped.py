@@ -8,6 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import cache
 from html import escape
 from shlex import quote
 from typing import Final
@@ -23,8 +24,14 @@ _INVISIBLE: Final = re.compile(
 
 _MARK: Final = ("Mn", "Me")
 _MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
-# Where a character may have to be escaped although Python calls it printable.
-_MAY_HARM: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
+
+
+@cache
+def _may_harm() -> re.Pattern[str]:
+    """Return where a character may have to be escaped although Python calls it printable."""
+    # Made when it is needed: it takes longer than anything else here, and most rooms are ASCII.
+    return re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
+
 
 # ":" and "@" begin links, which some renderers make of bare addresses.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE)
@@ -55,7 +62,7 @@ def printable(text: object, limit: int = _LONGEST) -> str:
 
 def is_printable(text: str) -> bool:
     """Tell whether `printable` would escape nothing in a text."""
-    if text.isascii() or _MAY_HARM.search(text) is None:
+    if text.isascii() or _may_harm().search(text) is None:
         return text.isprintable()
     return "".join(_parts(text, escape_of)) == text
 

@@ -109,7 +109,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     # What was read may be newer than the stamps, and a later call may find the sources as they were.
     if kept is None and room.names(choice.event_id) and stamp_sources(names, choice) == stamps:
         with work_progress("writing the cache"):
-            write_kept(cache, asked, Kept(room, heard), room.events.values())
+            write_kept(cache, asked, Kept(room, heard))
     return room
 
 

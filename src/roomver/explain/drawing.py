@@ -13,7 +13,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, NamedTuple
@@ -22,10 +22,8 @@ from ..event import Event
 from ..replay import Replay
 from ..room_check import RoomCheck
 from ..types import EventId, StateKey
+from .folding import Folding
 from .marks import PLAIN, Mark, find_marks, find_reset_keys
-
-LONG: Final = 8
-"""How many events a straight run has at least, to be folded."""
 
 SMALL: Final = 30
 """How many rows are not folded, whatever they are: they fit a screen."""
@@ -188,7 +186,7 @@ def draw(
         children = _count_children(parents, active)
     runs: dict[int, tuple[int, ...]] = {}
     if fold and len(active) > SMALL:
-        runs = _Folding(drawing.marks, order, parents, children, around).runs(active)
+        runs = Folding(drawing.marks, order, parents, children, around).runs(active)
     drawing.nodes = _nodes(drawing.marks, order, parents, children, active, kept, runs)
     if count is not None:
         middle = None if around is None else _row_of(drawing.nodes, around)
@@ -251,79 +249,6 @@ def _nearest(parents: Sequence[Sequence[int]], some: set[int]) -> list[int]:
                 heappush(todo, one)
         some = some - seen or some
     return sorted(some)
-
-
-@dataclass(slots=True)
-class _Folding:
-    """Finds the runs of rows that are folded.
-
-    Attributes:
-        marks, order, parents, children: of the rows.
-        shown: an event that is not folded.
-    """
-
-    marks: dict[EventId, Mark]
-    order: list[EventId]
-    parents: list[list[int]]
-    children: list[int]
-    shown: EventId | None
-
-    def runs(self, active: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """Return the rows of each run, the newest first, by the first of them."""
-        found: dict[int, tuple[int, ...]] = {}
-        marks, order, parents, children = self.marks, self.order, self.parents, self.children
-        straight, taken = self._find_straight(), bytearray(len(order))
-        together: list[int] = []
-        alike = None
-        for number in active:
-            group = None if children[number] else self._group(number)
-            if group != alike:
-                self._keep(found, together)
-                together, alike = [], group
-            if group is not None:
-                together.append(number)
-            elif straight[number] and not taken[number]:
-                run, mark, following = [number], marks.get(order[number]), parents[number][0]
-                # Mostly neither has a mark. To compare them costs more.
-                while straight[following] and (
-                    (other := marks.get(order[following])) is mark or (other or PLAIN) == (mark or PLAIN)
-                ):
-                    run.append(following)
-                    taken[following] = True
-                    following = parents[following][0]
-                self._keep(found, run)
-        self._keep(found, together)
-        return found
-
-    def _find_straight(self) -> list[bool]:
-        """Return for each row whether one edge leads to it and one on, and only its judgement is marked."""
-        marks, shown = self.marks, self.shown
-        return [
-            number == 1 and len(above) == 1 and (one not in marks or marks[one].judged_only) and one != shown
-            for one, above, number in zip(self.order, self.parents, self.children, strict=True)
-        ]
-
-    @staticmethod
-    def _keep(found: dict[int, tuple[int, ...]], run: list[int]) -> None:
-        if len(run) >= LONG:
-            found[run[0]] = tuple(run)
-
-    def _group(self, number: int) -> tuple[Sequence[int], Mark] | None:
-        """Return what a row to which no edge leads has in common with others; None if it is not folded so.
-
-        It is what the row follows, one row or none, and its judgement. Nothing else may be remarkable, except
-        a gap before a row that follows none.
-        """
-        above = self.parents[number]
-        if len(above) > 1 or self.order[number] == self.shown:
-            return None
-        mark, judged = self.marks.get(self.order[number], PLAIN), self._judged(number)
-        alike = mark == (judged if above else replace(judged, missing=mark.missing))
-        return (above, judged) if alike else None
-
-    def _judged(self, number: int) -> Mark:
-        mark = self.marks.get(self.order[number], PLAIN)
-        return Mark(mark.judged, mark.unsure)
 
 
 def _rows_followed(

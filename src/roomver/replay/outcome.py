@@ -1,6 +1,6 @@
 """The outcome of one event in a replay, and what a server decided about the events."""
 
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -71,56 +71,6 @@ class Outcome:
         if self.own is Status.UNDECIDED:
             return None
         return self.by_auth_events if self.by_state is None else self.by_state
-
-
-class OutcomeTable:
-    """Outcomes by event ID for a pickle, which reads them back as a dict.
-
-    Most events of a room have the same outcome, except for the event ID. So each of those is held once.
-    """
-
-    __slots__ = ("_outcomes",)
-
-    def __init__(self, outcomes: Mapping[EventId, Outcome]) -> None:
-        self._outcomes = outcomes
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rows: dict[tuple[int, ...], tuple[Any, ...]] = {}
-        held = []
-        for outcome in self._outcomes.values():
-            row = (
-                outcome.status,
-                outcome.by_auth_events,
-                outcome.by_state,
-                outcome.missing,
-                outcome.unknown,
-                outcome.why_unknown,
-                outcome.ours,
-                outcome.lack,
-            )
-            # By identity: verdicts have no hash, and a pickle has equal objects as often as there are.
-            held.append(rows.setdefault(tuple(map(id, row)), row))
-        return _unpacked, (list(self._outcomes), held)
-
-
-def _unpacked(event_ids: list[EventId], rows: list[tuple[Any, ...]]) -> dict[EventId, Outcome]:
-    # A plain store for each slot takes half of the time of `Outcome(...)`.
-    outcomes = {}
-    make: Callable[[type[Outcome]], Outcome] = object.__new__
-    for event_id, row in zip(event_ids, rows, strict=True):
-        outcomes[event_id] = outcome = make(Outcome)
-        outcome.event_id = event_id
-        (
-            outcome.status,
-            outcome.by_auth_events,
-            outcome.by_state,
-            outcome.missing,
-            outcome.unknown,
-            outcome.why_unknown,
-            outcome.ours,
-            outcome.lack,
-        ) = row
-    return outcomes
 
 
 SoftFailure: TypeAlias = Verdict | PolicyRefusal

@@ -16,7 +16,8 @@ from .again import Resolved, resolve_again
 from .arrival import check_at_arrival, entries_at_arrival, unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
-from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, OutcomeTable, SoftFailure, Status
+from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
+from .tables import tables_of
 from .values import KeyValues
 
 
@@ -171,7 +172,7 @@ class Replay:
         return f"<Replay of {events}, {refused:,} of them not accepted>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "outcomes": OutcomeTable(self.outcomes)}
+        return {**vars(self), **tables_of(self.outcomes, self._before, self._after, self.order)}
 
     @cached_property
     def missing(self) -> dict[EventId, tuple[EventId, ...]]:
@@ -181,8 +182,8 @@ class Replay:
     @property
     def rejected(self) -> set[EventId]:
         """The IDs of the rejected events. Undecided events are not among them."""
-        neither = Status.ACCEPTED, Status.UNDECIDED
-        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status not in neither}
+        others = Status.ACCEPTED, Status.UNDECIDED
+        return {event_id for event_id, outcome in self.outcomes.items() if outcome.status not in others}
 
     @property
     def undecided(self) -> set[EventId]:
@@ -307,9 +308,8 @@ class Replay:
         while group >= 0:
             group, delta = self._groups[group]
             deltas.append(delta)
-        deltas.reverse()
         state: dict[StateKey, EventId] = {}
-        apply_changes(state, chain.from_iterable(deltas))
+        apply_changes(state, chain.from_iterable(reversed(deltas)))
         return state if unknown is None else PartialState(state, unknown)
 
     def resolution_at(
