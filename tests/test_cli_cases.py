@@ -376,7 +376,7 @@ def test_an_auth_chain_is_a_part_of_a_room_and_names_what_is_missing(monkeypatch
     assert told.exit_code == 3
     for words in (f"/_matrix/federation/v1/event/{missing[0]}", "signed by a server in the room (X-Matrix)"):
         assert words in told.stdout
-    for words in (f"/_synapse/admin/v1/fetch_event/{missing[0]}", "Clients cannot get it"):
+    for words in (f"/_synapse/admin/v1/fetch_event/{missing[0]}", "clients cannot get it"):
         assert words in told.stdout
     assert all(len(line) <= 80 for line in told.stdout.splitlines() if not line.startswith("more: "))
 

@@ -1,10 +1,11 @@
 """Hints: IDs that a shell or a person has quoted, one ID in place of another, calls without a command."""
 
+import shlex
 import sqlite3
 from pathlib import Path
 
 import pytest
-from builder import ALICE
+from builder import ALICE, BOB
 from click.testing import CliRunner
 from command_line import KEYS, Write, entries, header, public_room, run
 from homeservers import room_named, unpacked_sqlite
@@ -277,3 +278,26 @@ def test_an_option_of_other_commands_names_them() -> None:
     for name in having:
         assert "--cache" in run(name, "--help").stdout
     assert "No such option '--nonsense'" in run("check", "--nonsense").stderr
+
+
+def test_the_calls_that_check_prints_have_the_options_that_change_their_answer(write: Write) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    lines = [{**one, "pdu": {**one["pdu"], "signatures": {}}} for one in entries(built)]
+    room = write("room.jsonl", [header(rejected=[topic.event_id], soft_failed=[]), *lines])
+    plain = write("plain.jsonl", [one["pdu"] for one in lines])
+    signed = write("signed.jsonl", [one["pdu"] for one in entries(built)])
+    calls = (
+        (room, "--unsigned", "--as-recorded"),
+        (plain, "--unsigned"),
+        (signed, "--room-version", "11", "--now", "1700000000000"),
+    )
+    for file, *options in calls:
+        (call,) = (
+            line.partition("to explain one event: roomver ")[2]
+            for line in run("check", file, *options).stdout.splitlines()
+            if "to explain one event: " in line
+        )
+        words = shlex.split(call)
+        assert [*options] == [word for word in words[2:-1] if word in options]
+        assert run(*words).exit_code in (1, 3)

@@ -1,6 +1,8 @@
 """``--room-version-file`` on every command that takes a room version, and the tables of versions."""
 
 import json
+import re
+import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,17 @@ FORMS: dict[str, Callable[[Room], Any]] = {
     "lines": lambda built: [event.pdu for event in built.events.values()],
     "document": lambda built: {"room_version": X, "pdus": [event.pdu for event in built.events.values()]},
 }
+
+
+def test_the_call_that_check_prints_names_the_definition(
+    definition: str, version: RoomVersion, write: Write
+) -> None:
+    file = write("room.jsonl", FORMS["lines"](room(version)))
+    text = run("check", file, "--room-version-file", definition).stdout
+    (call,) = re.findall(r"to explain one event: roomver (.*)", text)
+    words = shlex.split(call)
+    assert words[2:4] == ["--room-version-file", definition]
+    assert run(*words).exit_code == 1
 
 
 # Commands on a room

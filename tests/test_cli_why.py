@@ -277,6 +277,17 @@ def test_an_event_whose_auth_event_is_missing_names_it() -> None:
     assert f"of the events that it cites as auth events, {gone} is missing" in flat(text)
 
 
+def test_an_unknown_value_leads_to_the_undecided_event_that_may_have_set_it(write: Write) -> None:
+    built = public_room()
+    gone = built.add("m.room.message", ALICE, {})
+    topic = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    lines = [one for one in entries(built) if one["event_id"] != gone.event_id]
+    room = write("room.jsonl", [header(), *lines])
+    told = run("history", room, "m.room.topic")
+    assert told.exit_code == 3
+    assert told.stdout.splitlines()[-1] == f"more: roomver explain {room} '{topic.event_id}'"
+
+
 # Requests that cannot be answered
 
 
@@ -287,7 +298,8 @@ def test_a_type_that_the_room_does_not_have_is_answered(write: Write) -> None:
     # Not that it never had a value: events may be missing.
     assert "m.room.topi: no event here sets it. It has no current value." in text.stdout
     assert "did you mean" not in text.stderr  # the room has no topic
-    assert "did you mean m.room.join_rules?" in run("history", room, "m.room.join_rule").stderr
+    for near in ("m.room.join_rule", "join_rules"):
+        assert "did you mean m.room.join_rules?" in run("history", room, near).stderr
     assert run("history", room).exit_code == 2
     assert run("explain", room).exit_code == 2
     assert run("explain", room, "$nothing").exit_code == 2

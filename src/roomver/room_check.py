@@ -22,7 +22,7 @@ from .replay import Decisions, Lost, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
 from .types import EventId, RoomId, StateKey, StateMap
-from .undecided import Dropped, Undecided
+from .undecided import Dropped, Undecided, is_part_of_room
 from .versions import RoomVersion, StateResolution
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
@@ -100,30 +100,8 @@ class RoomCheck:
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
         agree = self.state_agrees and not self.contradicted
-        complete = not self.recorded_missing and not self.lost and not self.without_state
+        complete = not self.recorded_missing and not self.lost and not is_part_of_room(self.replay)
         return not self.summary.bad and decided and agree and complete
-
-    @property
-    def vouched(self) -> list[EventId]:
-        """Events that are accepted only because the server that gave a state or an auth chain accepted them.
-
-        The state before them is unknown.
-        """
-        replayed = self.replay
-        return [
-            event_id
-            for event_id in replayed.outliers
-            if replayed.outcomes[event_id].own is Status.ACCEPTED
-            and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
-        ]
-
-    @property
-    def without_state(self) -> bool:
-        """Whether the input is a part of a room, such as an auth chain, that does not tell its state.
-
-        No event need be undecided in it, because a server vouches for those that cannot be checked.
-        """
-        return self.replay.current_state is None and bool(self.vouched)
 
     @property
     def contradicted(self) -> bool:

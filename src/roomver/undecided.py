@@ -12,13 +12,21 @@ from .entry import Place
 from .errors import SHOWN, Lack, gravest, listed
 from .findings import Finding, FindingKind, Reason
 from .gathering import Gathered
-from .replay import Outcome, Replay
+from .replay import Outcome, Replay, Status
 from .replay.causes import CONSEQUENCES
 from .state import Unknown
 from .state_document import NOT_USABLE
 from .types import EventId
 
-__all__ = ["Dropped", "Undecided", "is_contradiction", "lack_behind", "lacks_among"]
+__all__ = [
+    "Dropped",
+    "Undecided",
+    "find_vouched",
+    "is_contradiction",
+    "is_part_of_room",
+    "lack_behind",
+    "lacks_among",
+]
 
 # Finding what is behind a state known in part may cost as much as a walk through the room.
 _MOST_TRACED = 100
@@ -34,6 +42,28 @@ class Dropped(NamedTuple):
         kind, reasons, _ = self.finding
         why = f", {reasons[0].text}" if kind is FindingKind.SIGNATURE else ""
         return f"{self.place}: {kind.value}{why}"
+
+
+def find_vouched(replay: Replay) -> list[EventId]:
+    """Return the events that are accepted only because the server that gave a state or an auth chain did.
+
+    The state before them is unknown.
+    """
+    return [
+        event_id
+        for event_id in replay.outliers
+        if replay.outcomes[event_id].own is Status.ACCEPTED
+        and (event_id in replay.gaps or replay.outcomes[event_id].unknown)
+    ]
+
+
+def is_part_of_room(replay: Replay) -> bool:
+    """Tell whether events are a part of a room, such as an auth chain, that does not tell its state.
+
+    None of them need be undecided, because a server vouches for those that cannot be checked.
+    """
+    unknown = replay.current_state is None and not replay.too_many_states
+    return unknown and bool(find_vouched(replay))
 
 
 def lacks_among(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> tuple[Lack, ...]:

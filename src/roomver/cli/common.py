@@ -326,8 +326,7 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
                 rings.append(read_signing_keys(stream.read(), display_name(signing), server))
             continue
         with opened(file) as stream:
-            text = stream.read()
-        found = read_keys(text, display_name(file))
+            found = read_keys(stream.read(), display_name(file))
         _say(f"{display_name(file)}: not used: {reason}" for reason in found.refused)
         rings.append(found.keys)
     keys = KeyRing.joined(rings)

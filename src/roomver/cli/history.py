@@ -66,7 +66,7 @@ def history(asked: Asked) -> None:
             click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
             _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [])
-            if not told.steps:
+            if not any(isinstance(step, Valued) for step in told.steps):
                 _hint(loaded, kind)
     raise click.exceptions.Exit(3 if unknown else 0)
 
@@ -76,6 +76,8 @@ def _hint(loaded: LoadedRoom, kind: str) -> None:
     if (room_id := loaded.found.gathered.room_id) == f"!{kind}":
         say(printable(f"roomver: {loaded.file}: if {kind} is the room: '{room_id}', with its !"))
     kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
+    if "." not in kind:  # people leave out what the types of the specification begin with
+        kind = f"m.room.{kind}"
     for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
         say(f"roomver: {loaded.file}: did you mean {few_words(close)}?")
 
@@ -186,6 +188,9 @@ def _more(told: History, asked: Asked, missing: list[EventId]) -> str:
     """Return the one call that shows more. Without a current value, it is about what would tell."""
     if told.lost:
         return f"more: roomver resets {asked.call}"
+    undecided = [step for step in told.steps if isinstance(step, Valued) and step.judged is Judged.UNDECIDED]
+    if not told.known_now and undecided and (rest := call_text(undecided[-1].event_id)) is not None:
+        return f"more: roomver explain {asked.call} {rest}"
     if not told.known_now and missing and (rest := call_text(missing[0])) is not None:
         return f"more: roomver explain {asked.call} {rest}"
     refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]

@@ -43,7 +43,7 @@ def fetch_lines(event_id: EventId) -> list[str]:
         "    signed by a server in the room (X-Matrix): Synapse's federation_client.py",
         f"  /_synapse/admin/v1/fetch_event/{named}",
         "    to a Synapse server that has it, with the access token of an administrator",
-        "Clients cannot get it: what they are given lacks hashes and signatures.",
+        "  clients cannot get it: what they are given lacks hashes and signatures.",
     ]
 
 

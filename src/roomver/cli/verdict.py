@@ -13,6 +13,7 @@ from ..findings import Action, FindingKind, Summary
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, ServerName
+from ..undecided import is_part_of_room
 from .escaped import printable
 from .lacking import IN_PART
 from .recorded import refused_there, standing_lines
@@ -86,7 +87,7 @@ class Verdict:
             events = counted(number, "newer event is", "newer events are")
             changed = "it" if number == 1 else "they"
             lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
-        if found is not None and found.without_state:
+        if found is not None and is_part_of_room(found.replay):
             missing = counted(len(found.replay.lacking(None)), "event", "events")
             are = "is" if missing.startswith("1 ") else "are"
             lines.append(

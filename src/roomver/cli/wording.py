@@ -13,6 +13,7 @@ from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
+from ..undecided import find_vouched, is_part_of_room
 from .escaped import call_word, printable
 from .lacking import IN_PART, dropped_data, follows_server, in_part_lines, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
@@ -346,8 +347,9 @@ def _lacking_lines(result: RoomCheck, source: str, most: int | None) -> list[str
     replayed = result.replay
     undecided = _undecided(result)
     lines = []
-    if undecided or result.without_state:
-        lacking = replayed.lacking(*undecided, *([None] if result.without_state else []))
+    in_part = is_part_of_room(replayed)
+    if undecided or in_part:
+        lacking = replayed.lacking(*undecided, *([None] if in_part else []))
         lacks = missing_lines(result, lacking, None if most is None else SHOWN)
         heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
         what = f"{counted(len(undecided), 'event', 'events')} undecided" if undecided else IN_PART
@@ -371,7 +373,7 @@ def _lacking_lines(result: RoomCheck, source: str, most: int | None) -> list[str
     if beyond:
         gaps = counted(len(beyond), "event", "events")
         lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
-    if unchecked := len(result.vouched):
+    if unchecked := len(find_vouched(replayed)):
         of = counted(unchecked, "event", "events")
         lines.append(
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"

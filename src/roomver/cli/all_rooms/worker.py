@@ -25,6 +25,7 @@ from ...room_check import Beliefs, RoomCheck
 from ...room_result import RoomResult, room_result
 from ...signature_results import SigningStatus
 from ...types import EventId, JsonObject, JsonValue, RoomId
+from ...undecided import is_part_of_room
 from ..common import call_name
 from ..heard import hushed
 from ..lacking import IN_PART
@@ -279,7 +280,7 @@ class Counts:
         if self._summary is None:
             return data
         result = room_result(self._summary, self._found)
-        if self._found is not None and self._found.without_state and result.code == 3:
+        if result.code == 3 and self._found is not None and is_part_of_room(self._found.replay):
             data["reason"] = IN_PART
         first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
         return data | {
