@@ -63,6 +63,28 @@ def test_states_agree_as_if_each_was_read_every_time(seed: int) -> None:
                 assert opened.all_have(key, value) is (values == {value} and not unknown)
 
 
+@given(st.integers(0, 2**32))
+def test_following_the_only_end_is_removing_and_adding(seed: int) -> None:
+    rng = Random(seed)
+    room = Room("11", signed=False)
+    one, other = OpenStates([]), OpenStates([])
+    state = drawn(rng, 0)
+    for opened in (one, other):
+        opened.add("$end0", state)
+    for number in range(1, 12):
+        key = rng.choice([None, "a", "b"])
+        event = room.make("x.thing", ALICE, {}, state_key=key)
+        after = state if key is None else drawn(rng, number)
+        one.follow(event, f"$end{number}", state[1], after)
+        other.remove(f"$end{number - 1}", state[1])
+        other.add(f"$end{number}", after)
+        other.arrive(event)
+        assert vars(one) == vars(other)
+        state = after
+        read = KEYS[: rng.randrange(3)]
+        assert one.agreed(read) == other.agreed(read)
+
+
 def test_comparing_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_states, "_READS", 3)
     monkeypatch.setattr(open_states, "_READS_PER_EVENT", 2)

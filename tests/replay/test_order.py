@@ -10,7 +10,7 @@ from strategies import often
 
 from roomver import Event, replay_room
 from roomver.replay.bridging import find_bridging
-from roomver.replay.order import find_order
+from roomver.replay.order import _in_order, _is_in_order, _parents, find_order
 
 from .rooms import base_room, hostile_rooms, ids, recorded
 
@@ -134,3 +134,21 @@ def test_without_soft_failure_nothing_depends_on_the_order_of_arrival(
     assert one.forward_extremities == other.forward_extremities
     assert one.extremities_known == other.extremities_known
     assert one.current_state == other.current_state
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_input_that_is_in_order_stays_as_it_is(version: str, seed: int) -> None:
+    """Its order is not made: that must be the order that would be made, whatever is missing or on a cycle."""
+    rng = Random(seed)
+    _, events = recorded(version)
+    some = rng.sample(events, rng.randrange(1, 12))
+    if rng.randrange(2):
+        some.sort(key=events.index)
+    if rng.randrange(2):
+        some += events[: rng.randrange(4)]
+    by_id = {event.event_id: event for event in some}
+    made = _in_order({event_id: _parents(event, by_id) for event_id, event in by_id.items()})
+    assert find_order(by_id, {}) == (made, ())
+    if _is_in_order(by_id):
+        assert made == list(by_id)

@@ -202,11 +202,12 @@ class AuthVerdicts:
         """Return the verdict that is kept for an event, with the entries that it was read from."""
         cited, sender = event.auth_event_ids, event.sender
         joined = self._joined
-        for place, member in enumerate(cited):  # noqa: B007 - used below
+        for member in cited:
             if joined.get(member) == sender:
                 break
         else:
             return None
+        place = cited.index(member)
         common = self._common.get(cited[:place] + cited[place + 1 :])
         if common is None or common.create in self._rejected:
             return None
