@@ -10,7 +10,7 @@ from ..auth import Checker, check_against_state
 from ..auth.context import JOIN_RULES
 from ..event import Event
 from ..power import CREATE
-from ..selection import SELECTING_MORE, SHARED_KEYS, list_auth_types
+from ..selection import SHARED_KEYS, list_auth_types, selects_only_sender
 from ..types import EventId, StateKey
 from .need import Steps
 from .problem import Problem
@@ -166,7 +166,7 @@ def iterative_auth_checks(order: Iterable[EventId], phase: str, view: StateView)
             alone = kind != "m.room.create" and (not unread_shared or unread_shared == _RULES)
             sender_key = ("m.room.member", sender)
         else:
-            alone = state_key == sender and not unread_shared and SELECTING_MORE.isdisjoint(event.content)
+            alone = not unread_shared and selects_only_sender(event)
             sender_key = key
         # Does the check read the shared keys, which have been read, and the sender's member event, and
         # nothing else?
