@@ -6,6 +6,7 @@ CONTRIBUTING.md explains the table. The source is parsed, so every import counts
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +165,9 @@ class Module(NamedTuple):
         return self.unit == ROOT or FLOOR_OF.get(self.unit, 0) <= TOP_OF_CORE
 
 
+@cache
 def read(source: Path) -> list[Module]:
+    """Return the source files below a folder. No test changes a file that it has read."""
     files = sorted(source.rglob("*.py"))
     return [
         Module(file.relative_to(source).with_suffix("").parts, ast.parse(file.read_text(encoding="utf-8")))

@@ -13,7 +13,7 @@ import homeservers
 import postgres_server
 import pytest
 from command_line import run
-from postgres_server import find_program, restored
+from postgres_server import copied, find_program, restored
 from test_sources_document import COMMANDS
 
 from roomver.readers import InputError, database, open_synapse, read_room
@@ -47,10 +47,17 @@ def address(server: str, dump: Path) -> str:
     return restored(server, "homeserver", dump)
 
 
+@pytest.fixture(scope="module")
+def pristine(server: str, dump: Path) -> str:
+    """The name of a database that no test uses."""
+    restored(server, "pristine", dump)
+    return "pristine"
+
+
 @pytest.fixture
-def own(server: str, dump: Path, request: pytest.FixtureRequest) -> str:
+def own(server: str, pristine: str, request: pytest.FixtureRequest) -> str:
     """A database that the test may change."""
-    return restored(server, request.node.name.partition("[")[0][:60], dump)
+    return copied(server, request.node.name.partition("[")[0][:60], pristine)
 
 
 def test_the_transaction_only_reads_and_sees_one_moment(own: str) -> None:
