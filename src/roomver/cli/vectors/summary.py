@@ -15,8 +15,8 @@ from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
-from ..common import console
-from ..escaped import call_word, printable
+from ..common import call_name, console
+from ..escaped import printable
 from ..tables import print_table
 from .difference import difference_lines, named_event
 from .known import KnownFailures
@@ -199,7 +199,7 @@ def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> I
         yield from _wrapped(f"  {result.reason}", "  ")
     if diff:
         # In one line, to be copied.
-        yield " ".join(("  see: roomver vectors show", case.name, *(call_word(str(one)) for one in paths)))
+        yield " ".join(("  see: roomver vectors show", case.name, *(call_name(str(one)) for one in paths)))
 
 
 def _source(case: Case) -> Iterator[str]:
