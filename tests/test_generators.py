@@ -1,6 +1,7 @@
 """The generators of the vectors: a case goes where it says, and what is left out or moved is reported."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import pytest
 
 # The generators are not part of the package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from vectors.generate.about import about
+from vectors.generate.about_one import about_one
+from vectors.generate.auth import books as auth_books
 from vectors.generate.auth import check_twins, check_versions
 from vectors.generate.auth_cases import Book
 from vectors.generate.report import Difference, difference, lines
@@ -78,8 +82,8 @@ def example() -> File:
     file = File("base/x.json", "One")
     observed = Dispute(Kind.OBSERVED, {"valid": True}, "ours", "theirs")
     for version in ("1", "2", "5"):
-        file.add("event_format.a.b", version, {}, {"valid": False}, spec="", notes="")
-    file.add("event_format.a.c", "1", {}, {"valid": False}, spec="", notes="", disputed=observed)
+        file.add("event_format.a.b", version, {}, {"valid": False}, spec="", notes="Why")
+    file.add("event_format.a.c", "1", {}, {"valid": False}, spec="", notes="Why", disputed=observed)
     return file
 
 
@@ -132,7 +136,7 @@ def test_the_report_says_what_is_new_changed_and_gone(tmp_path: Path) -> None:
     assert difference(file, tmp_path) == Difference("base/x.json", False, [], [], [])
     document = json.loads((tmp_path / file.path).read_text())
     document["cases"][0]["name"] = "event_format.a.old.v1"
-    document["cases"][1]["notes"] = "Why"
+    document["cases"][1]["notes"] = "Why not"
     (tmp_path / file.path).write_text(json.dumps(document))
     found = difference(file, tmp_path)
     assert found == Difference(
@@ -147,3 +151,78 @@ def test_the_report_says_what_is_new_changed_and_gone(tmp_path: Path) -> None:
         "  base/x.json: 1 gone",
         "    event_format.a.old (1)",
     ]
+
+
+def every_case() -> list[dict[str, Any]]:
+    files = sorted(Path(__file__).parents[1].glob("vectors/*/*.json"))
+    documents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [case for one in documents if "cases" in one and "title" in one for case in one["cases"]]
+
+
+def test_every_case_says_what_it_is_about_and_what_decides() -> None:
+    cases = every_case()
+    assert len(cases) > 8000
+    for case in cases:
+        assert case.get("spec", "").startswith("https://"), case["name"]
+        notes = case.get("notes", "")
+        # Sentences, which end with a full stop, and no value that a generator forgot.
+        assert re.fullmatch(r"(?s)[^\s].{10,}[.:?)]", notes), (case["name"], notes)
+        assert "None" not in notes.split(), (case["name"], notes)
+
+
+def test_a_sentence_about_a_case_is_not_made_up_twice() -> None:
+    """Two cases of one version share their notes only if an author wrote them for both."""
+    made = [case for book in auth_books() for case in book.made if not case.notes]
+    assert made
+    for case in made:
+        assert case.document()["notes"] == about(case)
+    by_notes: dict[tuple[str, str], list[str]] = {}
+    for case in made:
+        by_notes.setdefault((case.version, about(case)), []).append(case.name)
+    shared = [names for names in by_notes.values() if len(names) > 1]
+    assert sum(map(len, shared)) < len(made) / 4, shared
+
+
+def test_the_levels_in_the_sentences_are_those_of_the_outcomes() -> None:
+    """A wrong level would mislead whoever looks for the reason of a failure."""
+    seen = {True: 0, False: 0}
+    patterns = (
+        r"level (?P<need>-?\d+)\. The sender's level, (?P<have>-?\d+), is (?:too low|enough)",
+        r"needs level (?P<need>-?\d+) and the sender's is (?P<have>-?\d+),",
+        r"needs level (?P<need>-?\d+), and a level above the target's, which is (?P<theirs>-?\d+)\. "
+        r"The sender's is (?P<have>-?\d+)\.",
+        r"have the level to invite, (?P<need>-?\d+)\. Theirs is (?P<have>-?\d+)\.",
+        r"level to invite, (?P<need>-?\d+)\. The sender's level is (?P<have>-?\d+)\.",
+    )
+    for case in (case for book in auth_books() for case in book.made if not case.notes):
+        for found in (re.search(pattern, about(case)) for pattern in patterns):
+            if found is not None:
+                levels = {name: int(level) for name, level in found.groupdict().items()}
+                enough = levels["have"] >= levels["need"] and levels["have"] > levels.get("theirs", -(2**60))
+                assert enough is case.expected["allowed"], (case.name, about(case))
+                seen[enough] += 1
+    assert min(seen.values()) > 100, seen
+
+
+def test_a_case_with_nothing_to_say_about_it_is_a_mistake() -> None:
+    file = File("base/x.json", "One")
+    with pytest.raises(ValueError, match=r"redact\.strange has no notes: say why the case exists"):
+        file.add("redact.strange", "1", {"event": {}}, {"event": {}}, spec="https://example.org/", notes="")
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "notes"),
+    [
+        ("depth.x", {"depth": "12"}, 'The value of depth is "12". It must be an integer from 0'),
+        ("sender.x", {}, "The event has no sender. It must be a user ID"),
+        ("not_object.x", [], "An event must be an object. In its place is []."),
+        ("type.x", {"type": "é" * 128}, "The value of type is a text of 256 bytes, "),
+        (
+            "prev_events.x",
+            {"prev_events": ["$" + "x" * 43, 5]},
+            'The value of prev_events is ["$xxxx…", 5]. It',
+        ),
+    ],
+)
+def test_what_an_event_has_is_said(name: str, event: Any, notes: str) -> None:
+    assert about_one(f"event_format.{name}", {"event": event}).startswith(notes)

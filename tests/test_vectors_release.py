@@ -180,3 +180,55 @@ def test_every_request_is_shorter_than_one_mebibyte_and_the_documents_say_so() -
     text = " ".join((SUITE / "FORMAT.md").read_text(encoding="utf-8").split())
     assert f"the longest request of this release has {longest:,} bytes" in text
     assert "shorter than 1 MiB" in text
+
+
+# The recipe of the README
+
+
+def recipe(name: str) -> str:
+    text = (SUITE / "README.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"<!-- recipe: {name} -->\n```sh\n(.*?)```", text, re.DOTALL)
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("sh", "curl", "sha256sum", "tar"))), reason="needs sh, curl, sha256sum and tar"
+)
+def test_the_recipe_takes_a_release_and_keeps_a_list_of_known_failures(tmp_path: Path) -> None:
+    archive, _, _ = write_archives(SUITE, tmp_path / "release")
+    taken = tmp_path / "project"
+    taken.mkdir()
+    (taken / "adapter.py").write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    request = json.loads(line)\n"
+        "    valid = {'unsupported': True}\n"
+        "    if request['operation'] == 'event_format': valid = {'output': {'valid': True}}\n"
+        "    print(json.dumps({'id': request['id'], **valid}), flush=True)\n"
+    )
+    take = recipe("take")
+    assert f"VERSION={VERSION}\n" in take
+
+    def shell(script: str, checksum: str) -> int:
+        script = re.sub(r"(?m)^URL=.*$", f"URL={archive.as_uri()}", script)
+        script = re.sub(r"(?m)^SHA256=.*$", f"SHA256={checksum}", script)
+        program = f"{sys.executable} -m roomver vectors run"
+        script = script.replace(
+            "roomver vectors run", f"{program} --operation event_format --room-version 11"
+        )
+        env = {**os.environ, "ADAPTER": f"{sys.executable} adapter.py"}
+        return subprocess.run(["sh", "-euc", script], cwd=taken, env=env, check=False).returncode
+
+    good = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert shell(take, "0" * 64) != 0, "another file than the one that was pinned"
+    assert not (taken / NAME).exists()
+    assert shell(take, good) == 0
+    assert shell(take + recipe("first"), good) == 0
+    listed_failures = (taken / "known-failures.txt").read_text().splitlines()
+    assert len(listed_failures) > 10
+    assert shell(take + recipe("run"), good) == 0
+    assert (taken / "vectors.xml").exists()
+    (taken / "known-failures.txt").write_text("".join(f"{name}\n" for name in listed_failures[1:]))
+    assert shell(take + recipe("run"), good) == 1, "a new failure"

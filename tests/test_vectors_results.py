@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from roomver.cli.vectors.report import find_cases
 from roomver.readers.suite import load_cases
 from roomver.suite.document import run_case
+from vectors.generate.report import relink
 from vectors.generate.results import answers, disputed_cases, judgements_page, matches, questions_page
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -33,6 +35,36 @@ def failures() -> dict[str, list[str]]:
         elif case := re.match(r"- \[?`([^`]+)`", line):
             names.append(case[1])
     return found
+
+
+def test_the_links_of_the_report_lead_to_the_cases() -> None:
+    places = {
+        name: f"../{file.relative_to(SUITE)}#L{line}" for name, (file, line) in find_cases(SUITE).items()
+    }
+    markdown, html = ((SUITE / "results" / f"report.{kind}").read_text("utf-8") for kind in ("md", "html"))
+    links = re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", markdown)
+    of_html = [(name, address) for address, name in re.findall(r'href="(\.[^"]+)"><code>(.*?)</', html)]
+    assert sorted(links) == sorted(of_html)
+    assert len(links) > 1000
+    assert [name for name, address in links if places[name] != address] == [], (
+        "run python -m vectors.generate"
+    )
+
+
+def test_the_generators_move_the_links(tmp_path: Path) -> None:
+    (tmp_path / "auth").mkdir()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "auth" / "x.json").write_text('{\n "cases": [\n  {\n   "name": "auth.v1.x",\n')
+    pages = [tmp_path / "results" / f"report.{kind}" for kind in ("md", "html")]
+    old = (
+        "- [`auth.v1.x`](../auth/old.json#L9): [`gone`](../a.json#L1)\n",
+        ('<a href="../auth/old.json#L9"><code>auth.v1.x</code></a><a href="#0-auth">3</a>\n'),
+    )
+    for page, text in zip(pages, old, strict=True):
+        page.write_text(text)
+    relink(tmp_path)
+    for page, text in zip(pages, old, strict=True):
+        assert page.read_text() == text.replace("auth/old.json#L9", "auth/x.json#L4")
 
 
 def judged(implementation: str) -> list[Any]:

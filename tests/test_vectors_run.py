@@ -369,6 +369,15 @@ def test_what_a_run_prints_fits_80_columns(failing: Callable[..., Result], tmp_p
         assert f"v{version}" in done.stdout.split("FAILED")[0]
 
 
+@pytest.mark.parametrize("operations", [("redact",), ("redact", "auth", "redaction_applies")])
+def test_the_table_of_the_suite_fits_80_columns(operations: tuple[str, ...]) -> None:
+    chosen = [word for one in operations for word in ("--operation", one)]
+    lines = call("vectors", "run", *chosen).stdout.splitlines()
+    assert [line for line in lines if len(line.rstrip()) > 80] == []
+    heads = [line for line in lines if line.startswith(" operation")]
+    assert heads[0].split()[1:] == [f"v{version}" for version in range(1, 13)], "one table is enough"
+
+
 def diff(result: CaseResult) -> list[str]:
     return list(difference_lines(result))
 
@@ -498,7 +507,8 @@ def test_any_wrong_output_can_be_compared() -> None:
     for case in suite()[::23]:
         outcome = case.expected[0].outcome
         wrongs: list[Any] = [{}, {"error": "x"}]
-        wrongs += [{key: value for key in outcome} for value in ([], {"a": [1.5, None]})]  # noqa: C420 - one object for each
+        values: list[Any] = [[], {"a": [1.5, None]}]
+        wrongs += [{key: value for key in outcome} for value in values]  # noqa: C420 - one object for each
         for wrong in wrongs:
             result = compare(case, {**wrong})
             if result.outcome is Outcome.FAILED:

@@ -65,6 +65,7 @@ _CALLS: Final = (
     "versions --json",
     "vectors run T",
     "vectors run --json T",
+    "vectors run --diff --tap - -x T",
     "vectors list T O",
     "vectors show N T",
     "vectors show --json N T",

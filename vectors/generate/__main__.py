@@ -65,6 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     for file in files:
         write(file, folder)
     bugs.write(folder)
+    report.relink(folder)
     for line in report.lines(files, differences):
         print(line)
 

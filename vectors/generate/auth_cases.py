@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .about import about
 from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
 from .suite import Dispute, Kind, page
@@ -53,8 +54,7 @@ class Made:
         }
         if self.rule_name:
             case["rule"] = RULE_NUMBERS[self.version][self.rule_name]
-        if self.notes:
-            case["notes"] = self.notes
+        case["notes"] = self.notes or about(self)
         return case
 
 

@@ -153,3 +153,37 @@ def _braced(labels: Iterable[str]) -> list[str]:
         f"{start}.{last[0]}" if len(last) == 1 else f"{start}.{{{', '.join(last)}}}"
         for start, last in groups.items()
     ]
+
+
+# The links of the results
+
+
+_NAME_LINE = re.compile(r'\s*"name": "([^"\\]+)",?')
+_LINKS = (
+    re.compile(r"(?P<before>\[`(?P<name>[^`]+)`\]\()(?P<address>[^)]+#L[0-9]+)"),
+    re.compile(r'(?P<address>\.\./[^"]+#L[0-9]+)(?P<after>"><code>(?P<name>[^<]+)</code>)'),
+)
+
+
+def relink(folder: Path) -> None:
+    """Let the links in ``results/report.md`` and ``report.html`` lead to the cases where they are now.
+
+    Args:
+        folder: of vectors. A folder without results is left as it is.
+    """
+    pages = [folder / "results" / name for name in ("report.md", "report.html")]
+    if not all(page.is_file() for page in pages):
+        return
+    places = {}
+    for file in sorted(folder.glob("*/*.json")):
+        for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+            if (found := _NAME_LINE.fullmatch(line)) is not None:
+                places[found[1]] = f"../{file.relative_to(folder).as_posix()}#L{number}"
+    for page, link in zip(pages, _LINKS, strict=True):
+
+        def linked(found: re.Match[str]) -> str:
+            address = places.get(found["name"], found["address"])
+            parts = found.groupdict()
+            return f"{parts.get('before', '')}{address}{parts.get('after', '')}"
+
+        page.write_bytes(link.sub(linked, page.read_text(encoding="utf-8")).encode())

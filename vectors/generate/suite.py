@@ -9,6 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .about_one import about_one
+
 FORMAT = "roomver-vectors/2"
 
 # Of the suite. Its first number is that of the format; CHANGELOG.md says what the others mean.
@@ -133,7 +135,11 @@ class File:
             version: the room version of the case.
             given: the input.
             expected: the expected outcome, or in a file of ``disputed/`` a list as `either` returns it.
+            notes: why the case exists. If empty, `about_one` says what it is about.
             disputed: why the case accepts a second outcome, if it does. It then goes into another file.
+
+        Raises:
+            ValueError: if there are no notes, and nothing to say about the case.
         """
         case: dict[str, Any] = {
             "name": f"{name}.v{version}",
@@ -142,10 +148,8 @@ class File:
             "input": deepcopy(given),
             "expected": deepcopy(expected if disputed is None else disputed.outcomes(expected)),
         }
-        if spec:
-            case["spec"] = spec
-        if notes:
-            case["notes"] = notes
+        case["spec"] = spec
+        case["notes"] = notes or about_one(name, given)
         if disputed is None:
             self.cases.append(case)
         else:

@@ -15,8 +15,8 @@ from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
-from ..common import console
-from ..escaped import call_word, printable
+from ..common import call_name, console
+from ..escaped import printable
 from ..tables import print_table
 from .difference import difference_lines, named_event
 from .known import KnownFailures
@@ -25,6 +25,7 @@ from .results import Cell, brief, count_outcomes, make_cell
 _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
 _SHOWN: Final = 600  # characters of an outcome
 _LINE: Final = 4 * _SHOWN  # characters of a line before it is broken
+_EDGES: Final = 2  # cells of a table beside its columns
 _STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
 
 
@@ -131,25 +132,30 @@ def _tables(results: Sequence[CaseResult], width: int) -> Iterator[Table]:
     operations = [operation for operation in OPERATIONS if any(o == operation for o, _ in cells)]
     widths = [
         max(len(f"v{version}"), *(len(cells[o, version].text) for o in operations if (o, version) in cells))
-        + 2
         for version in versions
     ]
-    first = max(map(len, operations)) + 3
+    first = max(map(len, operations)) + _EDGES
+    # Narrow columns are better than two tables.
+    padding = 1 if first + sum(widths) + 3 * len(widths) <= width else 0
     per_table = len(versions)
-    while per_table > 1 and first + max(_sums(widths, per_table)) > width:
-        per_table -= 1
-    # As many tables, but of nearly the same number of columns.
-    per_table = -(-len(versions) // -(-len(versions) // per_table))
+    if first + sum(widths) + len(widths) > width:
+        padding = 1
+        while per_table > 1 and first + max(_sums(widths, per_table)) + 3 * per_table > width:
+            per_table -= 1
+        # As many tables, but of nearly the same number of columns.
+        per_table = -(-len(versions) // -(-len(versions) // per_table))
     for at in range(0, len(versions), per_table):
-        yield _table(cells, operations, versions[at : at + per_table])
+        yield _table(cells, operations, versions[at : at + per_table], padding)
 
 
 def _sums(widths: Sequence[int], size: int) -> list[int]:
     return [sum(widths[at : at + size]) for at in range(0, len(widths), size)]
 
 
-def _table(cells: dict[tuple[str, str], Cell], operations: Sequence[str], versions: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
+def _table(
+    cells: dict[tuple[str, str], Cell], operations: Sequence[str], versions: Sequence[str], padding: int
+) -> Table:
+    table = Table(box=SIMPLE, padding=(0, padding), pad_edge=False)
     table.add_column("operation", no_wrap=True)
     for version in versions:
         table.add_column(f"v{version}", justify="right", no_wrap=True)
@@ -193,7 +199,7 @@ def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> I
         yield from _wrapped(f"  {result.reason}", "  ")
     if diff:
         # In one line, to be copied.
-        yield " ".join(("  see: roomver vectors show", case.name, *(call_word(str(one)) for one in paths)))
+        yield " ".join(("  see: roomver vectors show", case.name, *(call_name(str(one)) for one in paths)))
 
 
 def _source(case: Case) -> Iterator[str]:
