@@ -9,7 +9,10 @@ use rezzy::{EventContent, LeanEvent, SharedState, StateResVersion, resolve_state
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{Answer, Outcome, content::Content, read};
+use crate::{
+    content::Content,
+    shared::{Outcome, done, read},
+};
 
 /// An event ID whose copies share the text.
 pub type Id = Arc<str>;
@@ -122,10 +125,6 @@ pub fn resolve(input: &RawValue, version: StateResVersion) -> Outcome {
     }
     let state = resolve_state_maps(&states, &events, version);
     done(json!({"state": sorted_ids(&state)}))
-}
-
-pub fn done(value: Value) -> Outcome {
-    Ok(Answer::Output(value))
 }
 
 /// What is answered of a resolved state.

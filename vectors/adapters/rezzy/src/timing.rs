@@ -3,47 +3,23 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
-    time::Instant,
+    thread::LocalKey,
 };
 
-use cpu_time::ProcessTime;
 use rezzy::{
     LeanEvent, LocalAuthCache, StateResVersion, compute_v2_1_conflicted_subgraph,
     partition_state_maps, resolve_iterative_sort_with_cache, resolve_state_maps,
 };
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use crate::{
-    Answer, Outcome,
     content::Content,
-    read,
-    room::{Events, Id, ResolveInput, State, done, entry, sorted_ids},
+    room::{Events, Id, ResolveInput, State, entry, sorted_ids},
+    shared::{self, Change, Clock},
 };
 
-const IMPLEMENTATION: &str = "rezzy 0.5.2";
-
-#[derive(Deserialize)]
-struct TimeInput {
-    #[serde(default)]
-    again: bool,
-    operation: Option<String>,
-    input: Option<ResolveInput>,
-    #[serde(default)]
-    changes: Vec<Change>,
-    runs: usize,
-    mode: Option<String>,
-}
-
-/// A state, given by how it differs from the first.
-#[derive(Deserialize)]
-struct Change {
-    remove: Vec<String>,
-    add: Vec<String>,
-}
-
 /// A resolution with what is ready before the clock starts.
-struct Timing {
+pub struct Timing {
     version: StateResVersion,
     events: Events,
     states: Vec<State>,
@@ -63,35 +39,22 @@ thread_local! {
     static LAST: RefCell<Option<Timing>> = const { RefCell::new(None) };
 }
 
-pub fn time(input: &RawValue, version: StateResVersion) -> Outcome {
-    let given = read::<TimeInput>(input)?;
-    if !given.again {
-        let (Some("resolve"), Some(input)) = (given.operation.as_deref(), given.input) else {
-            return Ok(Answer::Unsupported);
-        };
-        let warm = match given.mode.as_deref() {
-            Some("warm") => true,
-            Some("cold") => false,
-            _ => return Ok(Answer::Unsupported),
-        };
-        LAST.set(None);
-        let mut timing = Timing::new(input, given.changes, version)?;
-        if warm {
-            timing.prepare();
-        }
-        LAST.set(Some(timing));
-    }
-    LAST.with_borrow_mut(|last| match last {
-        Some(timing) => timing.run(given.runs),
-        None => Err("nothing was measured before".to_owned()),
-    })
-}
+impl shared::Timing for Timing {
+    type Input = ResolveInput;
+    type Id = String;
+    type State = State;
+    type Rules = StateResVersion;
 
-impl Timing {
+    const IMPLEMENTATION: &str = "rezzy 0.5.2";
+
+    fn last() -> &'static LocalKey<RefCell<Option<Self>>> {
+        &LAST
+    }
+
     fn new(
         mut input: ResolveInput,
-        changes: Vec<Change>,
-        version: StateResVersion,
+        changes: Vec<Change<String>>,
+        version: &StateResVersion,
     ) -> Result<Self, String> {
         let events = input.events();
         let mut states = input.states(&events)?;
@@ -114,14 +77,14 @@ impl Timing {
             states.push(state);
         }
         Ok(Self {
-            version,
+            version: *version,
             events,
             states,
             ready: None,
         })
     }
 
-    fn prepare(&mut self) {
+    fn prepare(&mut self, _: &StateResVersion) -> Result<(), String> {
         let mut ready = Ready {
             subgraph: self.subgraph(),
             local_auth: LocalAuthCache::new(self.version),
@@ -129,8 +92,35 @@ impl Timing {
         };
         self.resolve_warm(&mut ready); // which fills the caches
         self.ready = Some(ready);
+        Ok(())
     }
 
+    fn run(&mut self, _: &StateResVersion, clock: &mut Clock) -> Result<State, String> {
+        let mut ready = self.ready.take();
+        let state = clock.measure(|| match &mut ready {
+            Some(ready) => self.resolve_warm(ready),
+            None => resolve_state_maps(&self.states, &self.events, self.version),
+        });
+        self.ready = ready;
+        Ok(state)
+    }
+
+    fn sorted_ids(state: State) -> Value {
+        json!(sorted_ids(&state))
+    }
+
+    fn given(&self) -> &'static [&'static str] {
+        match &self.ready {
+            None => &[],
+            Some(_) if self.version == StateResVersion::V2_1 => {
+                &["conflicted subgraph", "caches of levels and of auth events"]
+            }
+            Some(_) => &["caches of levels and of auth events"],
+        }
+    }
+}
+
+impl Timing {
     /// The conflicted subgraph, as `resolve_state_maps` makes it.
     fn subgraph(&self) -> Vec<Id> {
         if self.version != StateResVersion::V2_1 {
@@ -171,39 +161,6 @@ impl Timing {
             self.version,
             &mut ready.levels,
         )
-    }
-
-    fn run(&mut self, runs: usize) -> Outcome {
-        let mut seconds = Vec::new();
-        let mut cpu_seconds = Vec::new();
-        let mut state = State::new();
-        let mut ready = self.ready.take();
-        for _ in 0..runs {
-            let cpu = ProcessTime::now();
-            let start = Instant::now();
-            let result = match &mut ready {
-                Some(ready) => self.resolve_warm(ready),
-                None => resolve_state_maps(&self.states, &self.events, self.version),
-            };
-            seconds.push(start.elapsed().as_secs_f64());
-            cpu_seconds.push(cpu.elapsed().as_secs_f64());
-            state = result; // and the last one is dropped, off the clock
-        }
-        self.ready = ready;
-        let given: &[&str] = match &self.ready {
-            None => &[],
-            Some(_) if self.version == StateResVersion::V2_1 => {
-                &["conflicted subgraph", "caches of levels and of auth events"]
-            }
-            Some(_) => &["caches of levels and of auth events"],
-        };
-        done(json!({
-            "seconds": seconds,
-            "cpu_seconds": cpu_seconds,
-            "state": sorted_ids(&state),
-            "implementation": IMPLEMENTATION,
-            "given": given,
-        }))
     }
 }
 

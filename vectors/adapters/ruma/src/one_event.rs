@@ -14,7 +14,7 @@ use ruma_state_res::check_pdu_format;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use crate::{Answer, Outcome, read};
+use crate::shared::{Answer, Outcome, read};
 
 /// What precedes the seed of an Ed25519 key in PKCS #8, version 1 (RFC 8410).
 const PKCS8: [u8; 16] = [

@@ -15,9 +15,8 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    Answer, Outcome,
     pdu::{Fields, Pdu},
-    read,
+    shared::{Answer, Outcome, done, read},
 };
 
 pub type Events = HashMap<OwnedEventId, Pdu>;
@@ -43,10 +42,6 @@ pub struct ResolveInput {
     pub state_sets: Vec<Vec<OwnedEventId>>,
     #[serde(default)]
     pub rejected: HashSet<OwnedEventId>,
-}
-
-pub fn done(value: serde_json::Value) -> Outcome {
-    Ok(Answer::Output(value))
 }
 
 pub fn parsed(events: HashMap<OwnedEventId, Fields>, rejected: &HashSet<OwnedEventId>) -> Events {

@@ -1,44 +1,21 @@
 //! The operation `time`: how long `resolve` of ruma takes, for benchmarks.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::RefCell, thread::LocalKey};
 
-use cpu_time::ProcessTime;
 use ruma_common::{
     OwnedEventId,
     room_version_rules::{RoomVersionRules, StateResolutionV2Rules},
 };
 use ruma_state_res::{StateMap, utils::event_id_set::EventIdSet};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    Answer, Outcome, read,
     room::{
-        Events, ResolveInput, State, auth_chain, done, parsed, resolved, sorted_ids, state_of,
-        states_of, subgraph,
+        Events, ResolveInput, State, auth_chain, parsed, resolved, sorted_ids, state_of, states_of,
+        subgraph,
     },
+    shared::{self, Answer, Change, Clock, Outcome},
 };
-
-const IMPLEMENTATION: &str = "ruma-state-res 0.18.0";
-
-#[derive(Deserialize)]
-struct TimeInput {
-    #[serde(default)]
-    again: bool,
-    operation: Option<String>,
-    input: Option<ResolveInput>,
-    #[serde(default)]
-    changes: Vec<Change>,
-    runs: usize,
-    mode: Option<String>,
-}
-
-/// A state, given by how it differs from the first.
-#[derive(Deserialize)]
-struct Change {
-    remove: Vec<OwnedEventId>,
-    add: Vec<OwnedEventId>,
-}
 
 /// A resolution with what is ready before the clock starts.
 struct Timing {
@@ -60,34 +37,33 @@ thread_local! {
 }
 
 pub fn time(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
-    let Some(resolution) = rules.state_res.v2_rules() else {
+    if rules.state_res.v2_rules().is_none() {
         return Ok(Answer::Unsupported);
-    };
-    let given = read::<TimeInput>(input)?;
-    if !given.again {
-        let (Some("resolve"), Some(input)) = (given.operation.as_deref(), given.input) else {
-            return Ok(Answer::Unsupported);
-        };
-        let warm = match given.mode.as_deref() {
-            Some("warm") => true,
-            Some("cold") => false,
-            _ => return Ok(Answer::Unsupported),
-        };
-        LAST.set(None);
-        let mut timing = Timing::new(input, given.changes)?;
-        if warm {
-            timing.prepare(rules, resolution)?;
-        }
-        LAST.set(Some(timing));
     }
-    LAST.with_borrow(|last| match last {
-        Some(timing) => timing.run(given.runs, rules, resolution),
-        None => Err("nothing was measured before".to_owned()),
-    })
+    shared::time::<Timing>(input, rules)
 }
 
-impl Timing {
-    fn new(input: ResolveInput, changes: Vec<Change>) -> Result<Self, String> {
+fn algorithm(rules: &RoomVersionRules) -> Result<&StateResolutionV2Rules, &str> {
+    rules.state_res.v2_rules().ok_or("not version 2")
+}
+
+impl shared::Timing for Timing {
+    type Input = ResolveInput;
+    type Id = OwnedEventId;
+    type State = State;
+    type Rules = RoomVersionRules;
+
+    const IMPLEMENTATION: &str = "ruma-state-res 0.18.0";
+
+    fn last() -> &'static LocalKey<RefCell<Option<Self>>> {
+        &LAST
+    }
+
+    fn new(
+        input: ResolveInput,
+        changes: Vec<Change<OwnedEventId>>,
+        _: &RoomVersionRules,
+    ) -> Result<Self, String> {
         let events = parsed(input.events, &input.rejected);
         let mut states = states_of(input.state_sets, &events)?;
         for change in changes {
@@ -105,11 +81,7 @@ impl Timing {
         })
     }
 
-    fn prepare(
-        &mut self,
-        rules: &RoomVersionRules,
-        resolution: &StateResolutionV2Rules,
-    ) -> Result<(), String> {
+    fn prepare(&mut self, rules: &RoomVersionRules) -> Result<(), String> {
         let chains = self.chains();
         let asked = RefCell::new(None);
         resolved(
@@ -117,7 +89,7 @@ impl Timing {
             chains.clone(),
             &self.events,
             rules,
-            resolution,
+            algorithm(rules)?,
             |conflicted| {
                 let found = self.between(conflicted);
                 *asked.borrow_mut() = Some(found.clone());
@@ -129,6 +101,41 @@ impl Timing {
         Ok(())
     }
 
+    fn run(&mut self, rules: &RoomVersionRules, clock: &mut Clock) -> Result<State, String> {
+        let resolution = algorithm(rules)?;
+        // The function consumes the chains and the subgraph: they are copied before the clock starts.
+        let copy = self.ready.clone();
+        clock.measure(|| {
+            let (chains, subgraph) = match copy {
+                Some(ready) => (ready.chains, ready.subgraph),
+                None => (self.chains(), None),
+            };
+            let subgraph = RefCell::new(subgraph);
+            resolved(
+                &self.states,
+                chains,
+                &self.events,
+                rules,
+                resolution,
+                |conflicted| subgraph.take().unwrap_or_else(|| self.between(conflicted)),
+            )
+        })
+    }
+
+    fn sorted_ids(state: State) -> Value {
+        json!(sorted_ids(state))
+    }
+
+    fn given(&self) -> &'static [&'static str] {
+        match &self.ready {
+            Some(Ready { subgraph: None, .. }) => &["auth chains"],
+            Some(_) => &["auth chains", "conflicted subgraph"],
+            None => &[],
+        }
+    }
+}
+
+impl Timing {
     fn chains(&self) -> Vec<EventIdSet<OwnedEventId>> {
         self.states
             .iter()
@@ -138,50 +145,5 @@ impl Timing {
 
     fn between(&self, conflicted: &StateMap<Vec<OwnedEventId>>) -> EventIdSet<OwnedEventId> {
         subgraph(conflicted.values().flatten(), &self.events)
-    }
-
-    fn run(
-        &self,
-        runs: usize,
-        rules: &RoomVersionRules,
-        resolution: &StateResolutionV2Rules,
-    ) -> Outcome {
-        let mut seconds = Vec::new();
-        let mut cpu_seconds = Vec::new();
-        let mut state = State::new();
-        for _ in 0..runs {
-            // The function consumes the chains and the subgraph: they are copied before the clock starts.
-            let copy = self.ready.clone();
-            let cpu = ProcessTime::now();
-            let start = Instant::now();
-            let (chains, subgraph) = match copy {
-                Some(ready) => (ready.chains, ready.subgraph),
-                None => (self.chains(), None),
-            };
-            let subgraph = RefCell::new(subgraph);
-            let result = resolved(
-                &self.states,
-                chains,
-                &self.events,
-                rules,
-                resolution,
-                |conflicted| subgraph.take().unwrap_or_else(|| self.between(conflicted)),
-            )?;
-            seconds.push(start.elapsed().as_secs_f64());
-            cpu_seconds.push(cpu.elapsed().as_secs_f64());
-            state = result; // and the last one is dropped, off the clock
-        }
-        let given: &[&str] = match &self.ready {
-            Some(Ready { subgraph: None, .. }) => &["auth chains"],
-            Some(_) => &["auth chains", "conflicted subgraph"],
-            None => &[],
-        };
-        done(json!({
-            "seconds": seconds,
-            "cpu_seconds": cpu_seconds,
-            "state": sorted_ids(state),
-            "implementation": IMPLEMENTATION,
-            "given": given,
-        }))
     }
 }
