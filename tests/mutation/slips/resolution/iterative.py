@@ -3,8 +3,8 @@
 from ...slip import Slip, Table
 
 SLIPS: Table = {
-    "_StateView.accept": {
-        "self.events[key] = event": [
+    "iterative_auth_checks": {
+        "state[key] = event": [
             Slip("the checks that follow do not see an event that was allowed", ""),
         ],
     },
