@@ -224,9 +224,8 @@ class Dag:
             mask = found.pop(node)
             if mask != full:
                 partial -= 1
-                # Is this node shared, or above a shared node? Then its ancestors are too, which is found for
-                # each of them. A node in `masks` lacks bits, so it is not shared. The children were taken
-                # before. Often all of them are in `clear`, and no call is needed.
+                # Is it shared or above a shared node? Then so are its ancestors, which is found for each. A
+                # node in `masks` lacks bits, so it is not shared. Often all children are in `clear`.
                 if node not in masks and is_shared(node):
                     above_shared.add(node)
                     continue
@@ -307,12 +306,8 @@ class _Descendants:
     def search(self, node: int, edge: int) -> bool:
         """Tell whether a node that is not shared is an ancestor of a shared node.
 
-        Args:
-            node: the node.
-            edge: its first edge to a child that is not in `no`.
+        `edge` is its first edge to a child that is not in `no`. A difference asks about each node once.
         """
-        # A difference asks about each node once, and about children before their parents. So the answer for a
-        # node that it asks about is never kept from before.
         yes, no, is_shared = self.yes, self.no, self._is_shared
         dag = self._dag
         first, following, child = dag._first, dag._next, dag._child
