@@ -31,16 +31,6 @@ _STRIPPED_LISTS: Final = ("invite_room_state", "knock_room_state")
 SYNC_KINDS: Final = ("join", "leave")
 SYNC_PARTS: Final = ("state", "timeline", "state_after")
 
-# The keys of PDUs, each the one string that all events have for it.
-_KEYS: Final = {
-    key: key
-    for key in (
-        *WIRE_ONLY,
-        *("content", "event_id", "membership", "origin", "origin_server_ts", "prev_state", "redacts"),
-        *("room_id", "sender", "state_key", "type", "unsigned"),
-    )
-}
-
 # Keys whose values many events of a room have in common.
 _SHARED: Final = ("type", "room_id", "auth_events", "prev_events")
 _LONGEST_SHARED: Final = 255
@@ -184,13 +174,13 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
 
 
 def _shared(pdu: JsonObject) -> JsonObject:
-    """Return an equal object that shares its keys, and the IDs that it cites, with other events.
+    """Return an equal object that shares the IDs that it cites with other events.
 
-    Without this, each event would have its own copies: a quarter of the memory that a room takes. To share
-    what is inside its content and signatures too would save less and take three times as long.
+    Without this, each event would have its own copies: a large part of the memory that a room takes. To share
+    what is inside its content and signatures too would save less and take three times as long. The keys are
+    shared where events are kept (`roomver.compact`).
     """
-    keys = _KEYS
-    shared: JsonObject = {keys.get(key, key): value for key, value in pdu.items()}
+    shared = pdu.copy()
     for key in _SHARED:
         value = shared.get(key)
         if type(value) is str:
