@@ -51,6 +51,13 @@ _bytes_of = vars(Fields)["pdu"].__get__
 _keys_of = vars(Fields)["content"].__get__
 
 
+@lru_cache(maxsize=64)
+def _others(keys: tuple[str, ...], references_carry_hashes: bool) -> tuple[str, ...]:
+    """Return the keys of a PDU whose values are not fields of the event. Most events have the same keys."""
+    lists = {} if references_carry_hashes else _LISTS
+    return tuple(key for key in keys if key not in _SINGLE and key not in lists and key != "content")
+
+
 class _CompactEvent(Event):
     """An event whose `pdu` and `content` are new dicts each time."""
 
@@ -113,17 +120,13 @@ class Compactor:
             return event
         shared = self._shared
         pdu, version = event.pdu, event.room_version
-        lists = {} if version.references_carry_hashes else _LISTS
-        rest: list[JsonValue] = [
-            value
-            for key, value in pdu.items()
-            if key not in _SINGLE and key not in lists and key != "content"
-        ]
+        keys = shared(tuple(pdu))
+        rest: list[JsonValue] = [pdu[key] for key in _others(keys, version.references_carry_hashes)]
         fields: Any = Fields()
         # marshal keeps each JSON value as it is, and reads it twice as fast as a parser reads its text.
         content = marshal.dumps(event.content)
         fields.pdu = len(content).to_bytes(_HEAD, "big") + content + marshal.dumps(rest)
-        fields.content = shared(tuple(pdu))
+        fields.content = keys
         fields.room_version = version
         fields.type = shared(kind)
         fields.sender = sender = shared(event.sender)
