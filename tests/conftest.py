@@ -44,6 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a peer test that `.ci/run` would not find: it looks for the marker in the files."""
+    marked = {item.path for item in items if item.get_closest_marker("peer") is not None}
+    for path in marked:
+        if "mark.peer" not in path.read_text(encoding="utf-8"):
+            raise pytest.UsageError(f"{path}: write pytest.mark.peer in the file of a peer test")
+
+
 @pytest.fixture
 def every_event(request: pytest.FixtureRequest) -> bool:
     """Whether all events are compared that a test of agreement can compare."""

@@ -22,7 +22,7 @@ from roomver.check import check_event
 from roomver.errors import NotCanonical
 
 if engine.orjson() is None:
-    pytest.skip("orjson is not installed", allow_module_level=True)
+    pytest.skip("orjson is not installed, or too old", allow_module_level=True)
 
 # Each is near a border between what the two parsers do alike and what they do not.
 PIECES = (
@@ -198,6 +198,12 @@ def test_values_that_are_scanned_have_the_same_bytes(value: Any) -> None:
     same(json.dumps(value).encode())
 
 
+@pytest.mark.parametrize(("version", "used"), [("3.9.15", False), ("3.10.0", True), ("4.0.0", True)])
+def test_an_older_orjson_is_not_used(version: str, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "orjson", SimpleNamespace(__version__=version))
+    assert (engine.orjson.__wrapped__() is not None) == used
+
+
 def test_orjson_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bytes] = []
 
@@ -250,4 +256,5 @@ if __name__ == "__main__":
     source = Random()
     for _ in range(int(sys.argv[1])):
         same(made_up(source))
-    print(f"{int(sys.argv[1]):,} texts: the same answers with {engine.name()} and without it")
+    release = engine.orjson().__version__
+    print(f"{int(sys.argv[1]):,} texts: the same answers with orjson {release} and without it")

@@ -13,13 +13,16 @@ both write the same bytes: no white space, keys sorted by code point, which is t
 and the same escapes.
 """
 
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any, Final, cast
 
 from .types import JsonValue
 
-__all__ = ["UNSURE", "encode_strict", "name", "parse"]
+__all__ = ["UNSURE", "encode_strict", "parse"]
+
+_OLDEST: Final = (3, 10)
 
 UNSURE: Final = object()
 """What `parse` returns if the plain way must decide."""
@@ -35,16 +38,16 @@ _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
 @cache
 def orjson() -> Any:
-    """Return the module; None if it is not installed. To import it takes as long as to check many events."""
+    """Return the module; None if it is not installed, or is older than those that were compared.
+
+    It is imported when it is needed: that takes as long as to check some hundred events.
+    """
     try:
-        return import_module("orjson")
+        module = import_module("orjson")
     except ImportError:
         return None
-
-
-def name() -> str:
-    """Return the name of the engine: ``orjson`` or ``json``."""
-    return "json" if orjson() is None else "orjson"
+    found = re.match(r"(\d+)\.(\d+)", module.__version__)
+    return module if found and (int(found[1]), int(found[2])) >= _OLDEST else None
 
 
 def parse(text: bytes) -> JsonValue:

@@ -59,8 +59,8 @@ def check_in_parallel(
     Args:
         entries: taken as the results are. If the iterator raises, the entries before that are checked first.
         version, keys: as in `check_event`.
-        executor: it is not shut down. Entries and results are pickled if it has processes. None to check all
-            entries here.
+        executor: it is not shut down. If it has processes, these must run the same release of Python: PDUs
+            are sent in the form of `marshal`, and everything else is pickled. None to check all entries here.
         ahead: the most chunks of 256 entries that are with the executor: twice its workers keep them busy.
 
     Raises:
