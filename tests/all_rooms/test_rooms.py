@@ -230,6 +230,19 @@ def test_an_empty_folder_has_no_rooms(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["lines", "document"])
+def test_events_behind_something_else_are_not_passed_over(form: str, write: Write, tmp_path: Path) -> None:
+    """Only the beginning of a file tells what it is."""
+    events = (VECTORS / "v11.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    if form == "lines":
+        write("x.jsonl", "".join(f"{line}\n" for line in ("$abc", "$def", "$ghi", *events)))
+    else:
+        write("x.json", f'{{"server_keys": [], "pdus": [{",".join(events)}]}}')
+    result = run("check", "--rooms", str(tmp_path), "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["status"]["no-room"], told["status"]["unreadable"]) == (2, 0, 1)
+
+
 def test_files_that_hold_no_room_are_named_and_no_fault(write: Write, tmp_path: Path) -> None:
     room = write("room.jsonl", [header(), *entries(public_room())])
     write("keys.json", KEYS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import often
 
-from roomver import Event, replay_room
+from roomver import Event, JsonObject, RoomVersion, replay_room
 from roomver.replay.bridging import find_bridging
 from roomver.replay.order import _in_order, _is_in_order, _parents, find_order
 
@@ -152,3 +152,36 @@ def test_input_that_is_in_order_stays_as_it_is(version: str, seed: int) -> None:
     assert find_order(by_id, {}) == (made, ())
     if _is_in_order(by_id):
         assert made == list(by_id)
+
+
+def test_the_create_event_that_a_room_id_names_is_decided_first() -> None:
+    """An event may cite the create event of its room through the room ID alone."""
+    version = RoomVersion.derive("org.example.12", base="12", aliases_rule=True)
+    common: JsonObject = {
+        "prev_events": [],
+        "auth_events": [],
+        "depth": 1,
+        "origin_server_ts": 1,
+        "hashes": {},
+    }
+    create = Event.trusted(
+        {
+            **common,
+            **{"type": "m.room.create", "state_key": "", "sender": "@a:a.example"},
+            "content": {"room_version": "org.example.12", "additional_creators": 5},
+        },
+        version,
+        "$c",
+    )
+    aliases = Event.trusted(
+        {
+            **common,
+            **{"type": "m.room.aliases", "state_key": "b.example", "sender": "@b:b.example", "content": {}},
+            **{"prev_events": ["$gone"], "room_id": "!c"},
+        },
+        version,
+        "$a",
+    )
+    for events in ([create, aliases], [aliases, create]):
+        replayed = replay_room(events, accepted={None: ["$a"]})
+        assert "$a" in replayed.rejected

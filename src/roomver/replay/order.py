@@ -213,13 +213,14 @@ def find_order(
 
 
 def _is_in_order(events: Mapping[EventId, Event]) -> bool:
-    """Tell whether each event of the input comes after the events of the input that it cites.
+    """Tell whether each event of the input comes after the events of the input that it cites, and in version
+    12 after the create event that its room ID names.
 
     Cost: linear in the edges. It takes a fraction of the time of making an order.
     """
     before: set[EventId] = set()
     for event_id, event in events.items():
-        for cited in (event.auth_event_ids, event.prev_event_ids):
+        for cited in (event.auth_parents, event.prev_event_ids):
             if not before.issuperset(cited) and any(one in events and one not in before for one in cited):
                 return False
         before.add(event_id)
@@ -229,17 +230,19 @@ def _is_in_order(events: Mapping[EventId, Event]) -> bool:
 def _parents(event: Event, events: Collection[EventId]) -> Sequence[EventId]:
     """Return the cited events that are not missing, each once: those that must be decided first.
 
+    In version 12 the create event is one of them: the room ID names it.
+
     The rules on create events read no auth event. So these need not come first. But an event that cites
     itself is on a cycle.
     """
     if event.type == "m.room.create":
         itself = [event.event_id] if event.event_id in event.auth_event_ids else []
         return list(dict.fromkeys(one for one in (*event.prev_event_ids, *itself) if one in events))
-    cited = dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
+    cited = dict.fromkeys((*event.auth_parents, *event.prev_event_ids))
     found = [parent for parent in cited if parent in events]
     # In the state of a room most prev events are missing. Then no list need be kept.
-    auth_event_ids = event.auth_event_ids
-    return auth_event_ids if len(found) == len(auth_event_ids) and (*found,) == auth_event_ids else found
+    auth_parents = event.auth_parents
+    return auth_parents if len(found) == len(auth_parents) and (*found,) == auth_parents else found
 
 
 def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:

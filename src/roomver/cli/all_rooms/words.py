@@ -87,7 +87,8 @@ def print_totals(totals: Totals, *, title: str) -> None:
 
 def _no_room_text(totals: Totals, number: int) -> str:
     """Name the files that hold no room."""
-    names = [Path(cast(str, one["source"])).name for one in totals.lists["no_room"].answers]
+    # In the order of their names, not in that in which they were read.
+    names = sorted(Path(cast(str, one["source"])).name for one in totals.lists["no_room"].answers)
     more = f" and {number - len(names):,} more: --all names them" if number > len(names) else ""
     hold = "holds" if number == 1 else "hold"
     return printable(f"{counted(number, 'file', 'files')} that {hold} no room: {', '.join(names)}{more}")

@@ -21,12 +21,13 @@ from ...findings import EventCheck, Finding, FindingKind, Summary
 from ...keys import KeyRing
 from ...readers import InputError, NoRoom, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
 from ...readers.addresses import hide_in, shown
+from ...readers.streams import Source
 from ...room_check import Beliefs, RoomCheck
 from ...room_result import RoomResult, room_result
 from ...signature_results import SigningStatus
 from ...types import EventId, JsonObject, JsonValue, RoomId
 from ...undecided import is_part_of_room
-from ..common import call_name
+from ..common import call_name, opened
 from ..heard import hushed
 from ..lacking import IN_PART
 from ..one_room import Checks, check_source
@@ -34,6 +35,9 @@ from ..sources import Choice, opened_source, room_call
 
 MOST_EVENTS: Final = 3  # with findings that an answer names
 _MOST_NOTES: Final = 3
+_BLOCK: Final = 1 << 20
+_SIGNS: Final = (b"auth_events", b"\\u")
+_OVERLAP: Final = max(map(len, _SIGNS)) - 1
 _LONGEST: Final = 300  # characters of a note or a reason
 _STATUS: Final = {0: "ok", 1: "findings", 3: "undecided"}
 
@@ -126,6 +130,9 @@ def _check(order: Order, setup: Setup, report: "Counts") -> JsonObject | Several
             return {"status": "empty", "code": 0, "reason": "the database has no events of it"}
         return failure("unreadable", str(error))
     except NoRoom as error:
+        # The beginning tells that it is no room. Behind it may still be events that nobody has checked.
+        if any(map(_may_have_events, order.files)):
+            return failure("unreadable", str(error))
         return {"status": "no-room", "code": 0, "reason": str(error)[:_LONGEST]}
     except InputError as error:
         if order.room_id is None and len(rooms := _rooms_in(order.files[0])) > 1:
@@ -134,6 +141,22 @@ def _check(order: Order, setup: Setup, report: "Counts") -> JsonObject | Several
     except (MissingEvents, UnknownState) as error:
         return {"status": "undecided", "code": 3, "reason": str(error)[:_LONGEST]}
     return {}
+
+
+def _may_have_events(file: str) -> bool:
+    """Tell whether a file has the key that each PDU has, or a key in escapes; also if it cannot be read."""
+    before = b""
+    try:
+        with opened(file) as stream:
+            source = Source(stream, file)
+            source.restart()
+            while block := source.read(_BLOCK):
+                if any(sign in before + block for sign in _SIGNS):
+                    return True
+                before = block[-_OVERLAP:]
+    except (RoomverError, OSError):
+        return True
+    return False
 
 
 def _several(rooms: Sequence[RoomSummary]) -> Several:
