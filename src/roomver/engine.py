@@ -4,8 +4,9 @@
 orjson is installed (``pip install "roomver[fast]"``).
 
 *Parsing.* orjson differs from Python's parser in what it refuses (lone surrogates, infinite numbers, ``NaN``,
-deep nesting) and reads integers beyond 64 bits as floats. A text that it refuses is parsed again the plain
-way, which decides and says what is wrong. Texts with long numbers or many brackets do not come here.
+deep nesting) and reads integers beyond 64 bits as floats. A text that it refuses is parsed again by
+Python's parser, which decides and says what is wrong. Texts with long numbers or many brackets always go to
+Python's parser.
 
 *Encoding.* Only for values that `roomver.canonical.scan` has accepted in strict mode. They have no floats, no
 large integers, no lone surrogates, no types other than those of JSON, and are not nested deeply. For these,
@@ -22,7 +23,7 @@ from .types import JsonValue
 __all__ = ["UNSURE", "encode_strict", "name", "parse"]
 
 UNSURE: Final = object()
-"""What `parse` returns if the plain way must decide."""
+"""What `parse` returns if Python's parser must decide."""
 
 # orjson gives up at 1,024 levels and Python at a number that depends on the caller. Fewer brackets than this
 # cannot reach either.
@@ -35,7 +36,7 @@ _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
 @cache
 def orjson() -> Any:
-    """Return the module; None if it is not installed. To import it takes as long as to check many events."""
+    """Return the module, imported on first use; None if it is not installed."""
     try:
         return import_module("orjson")
     except ImportError:

@@ -42,7 +42,7 @@ def find_judged(replay: Replay) -> dict[EventId, Judged]:
     return {
         event_id: judged
         for event_id, outcome in replay.outcomes.items()
-        # Of most events this tells it all, in a fifth of the time.
+        # For most events this condition is enough, and `judge` is not called.
         if as_recorded or outcome.status is not Status.ACCEPTED or event_id in soft_failed
         if (judged := judge(replay, event_id)) is not Judged.ACCEPTED
     }
