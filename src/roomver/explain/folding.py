@@ -57,7 +57,7 @@ class Folding:
         return found
 
     def _find_straight(self) -> list[bool]:
-        """Return for each row: does it follow one row, does one row follow it, is only its judgement marked?"""
+        """Return for each row whether one row is above and one below it, and only its judgement is marked."""
         marks, shown = self.marks, self.shown
         return [
             number == 1 and len(above) == 1 and (one not in marks or marks[one].judged_only) and one != shown
