@@ -32,7 +32,7 @@ IN_PART: Final = "only a part of the room is here"
 OTHER_SOURCES: Final = (
     "--also adds a source that has them: another server's database, or its answer to /state or /event"
 )
-"""What to do about missing events, if the room is to be known in whole."""
+"""How to add missing events to a room."""
 
 
 def fetch_lines(event_id: EventId) -> list[str]:

@@ -37,7 +37,7 @@ def judge(replay: Replay, event_id: EventId) -> Judged:
 
 
 def find_judged(replay: Replay) -> dict[EventId, Judged]:
-    """Return what became of the events of a replay that are not accepted, or soft-failed: see `judge`."""
+    """Return the judgement of each event of a replay that is not accepted, or is soft-failed: see `judge`."""
     soft_failed, as_recorded = replay.soft_failed, replay._decisions is not None
     return {
         event_id: judged
