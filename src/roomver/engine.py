@@ -4,8 +4,9 @@
 orjson is installed (``pip install "roomver[fast]"``).
 
 *Parsing.* orjson differs from Python's parser in what it refuses (lone surrogates, infinite numbers, ``NaN``,
-deep nesting) and reads integers beyond 64 bits as floats. A text that it refuses is parsed again the plain
-way, which decides and says what is wrong. Texts with long numbers or many brackets do not come here.
+deep nesting) and reads integers beyond 64 bits as floats. A text that it refuses is parsed again by
+Python's parser, which decides and says what is wrong. Texts with long numbers or many brackets always go to
+Python's parser.
 
 *Encoding.* Only for values that `roomver.canonical.scan` has accepted in strict mode. They have no floats, no
 large integers, no lone surrogates, no types other than those of JSON, and are not nested deeply. For these,
@@ -25,7 +26,7 @@ __all__ = ["UNSURE", "encode_strict", "parse"]
 _OLDEST: Final = (3, 10)
 
 UNSURE: Final = object()
-"""What `parse` returns if the plain way must decide."""
+"""What `parse` returns if Python's parser must decide."""
 
 # orjson gives up at 1,024 levels and Python at a number that depends on the caller. Fewer brackets than this
 # cannot reach either.

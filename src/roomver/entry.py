@@ -75,7 +75,7 @@ class Entry(NamedTuple):
     claimed_room_id: RoomId | None = None
     """The ``room_id`` inside a create event whose room version has no such key."""
     source: int = 0
-    """The number of its source, counted from 0; `NO_SOURCE` if it is of none."""
+    """The number of its source, counted from 0; `NO_SOURCE` if it is from none."""
     is_row: bool = False
     """Whether it is a row of a server's database."""
 

@@ -33,7 +33,7 @@ class _Kept(MutableMapping[EventId, V], Generic[V, H]):
         self._held: dict[EventId, H] = {}
 
     def __getattr__(self, name: str) -> Any:
-        # Python asks for a slot as long as it is empty: after unpickling. Few commands read what is here.
+        # Python calls this while a slot is empty, as after unpickling. Few commands read this slot.
         if name != "_held":
             raise AttributeError(name)
         self._held = dict(zip(*self._unread, strict=True))
@@ -122,7 +122,7 @@ class KeptChecks(_Kept[EventCheck, EventCheck]):
         self._last = EventCheck(None, None, ())
 
     def __setitem__(self, event_id: EventId, check: EventCheck) -> None:
-        if check[2:] == self._last[2:]:  # as nearly always: all but the event and its ID
+        if check[2:] == self._last[2:]:  # nearly always: only the event and its ID differ
             self._held[event_id] = self._last
             return
         bare = check._replace(event_id=None, event=None)

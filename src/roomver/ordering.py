@@ -3,9 +3,8 @@
 This module knows nothing of Matrix. Keys are whatever the caller has, and their parents come from a mapping
 or from a function.
 
-A heap of sort keys, in the topological sort of 100,000 events, is up to 40 % faster than a heap of ranks, for
-which all keys must be sorted first. A `SortedList` of the package sortedcontainers instead of the heap is
-20 % slower.
+The topological sort has a heap of sort keys. A heap of ranks and a `SortedList` were slower with 100,000
+events: ``benchmarks/NOTES.md`` has the figures ("Where the time of `sort` goes").
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping

@@ -37,7 +37,7 @@ class _Results(NamedTuple):
     ids: list[EventId | None]
     """The event ID of each."""
     numbers: list[int]
-    """The number of each one's rest."""
+    """For each result, the index of its rest."""
     rests: list[_Result]
     """The results without their event IDs, each different from the one before."""
 

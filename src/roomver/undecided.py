@@ -45,7 +45,7 @@ class Dropped(NamedTuple):
 
 
 def find_vouched(replay: Replay) -> list[EventId]:
-    """Return the events that are accepted only because the server that gave a state or an auth chain did.
+    """Return the events that are accepted only because a server gave them in a state or an auth chain.
 
     The state before them is unknown.
     """
@@ -58,9 +58,9 @@ def find_vouched(replay: Replay) -> list[EventId]:
 
 
 def is_part_of_room(replay: Replay) -> bool:
-    """Tell whether events are a part of a room, such as an auth chain, that does not tell its state.
+    """Tell whether a replay has only a part of a room, such as an auth chain, and no current state.
 
-    None of them need be undecided, because a server vouches for those that cannot be checked.
+    There may be no undecided event, because a server vouches for those that cannot be checked.
     """
     unknown = replay.current_state is None and not replay.too_many_states
     return unknown and bool(find_vouched(replay))

@@ -165,7 +165,7 @@ class _Group(click.Group):
         return result
 
     def _elsewhere(self, error: click.NoSuchOption) -> str | None:
-        """Say which commands have an option that this one has not; None if none has it."""
+        """Return a message with the commands that have an option that this one lacks; None if none has it."""
         option, this = error.option_name, None if error.ctx is None else error.ctx.info_name
         having = [
             name

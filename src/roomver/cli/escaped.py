@@ -28,8 +28,8 @@ _MARKS: Final = 2  # combining marks on one character; more can cover the lines 
 
 @cache
 def _may_harm() -> re.Pattern[str]:
-    """Return where a character may have to be escaped although Python calls it printable."""
-    # Made when it is needed: it takes longer than anything else here, and most rooms are ASCII.
+    """Return a pattern for printable characters that may have to be escaped."""
+    # Compiled on first use: it takes longer than anything else here, and most rooms are ASCII.
     return re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
 
 

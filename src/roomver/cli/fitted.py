@@ -14,7 +14,7 @@ _LEAST_WORDS: Final = 8  # cells of a text in quotes that are worth showing
 
 def cells_of(text: str) -> int:
     """Return how many cells of a terminal a text takes."""
-    # Text that was cut is the most frequent of what is not ASCII, and `cell_len` takes its time.
+    # In most text that is not ASCII only the … of a cut is not, and `cell_len` is slow.
     return len(text) if text.isascii() or text.replace("…", "").isascii() else cell_len(text)
 
 

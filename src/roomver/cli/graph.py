@@ -32,7 +32,7 @@ _LEAST_LANES: Final = 3
 _CELLS_PER_LANE: Final = 8  # of the width: a quarter of a line is lanes, at most
 _MERMAID_EDGES: Final = 500  # its default
 _TICK: Final = 256  # rows between two updates of the progress
-_PLAIN: Final = 7  # the rank of an event of which nothing is remarkable
+_PLAIN: Final = 7  # the rank of an event without a mark
 _AROUND: Final = 20  # rows above and below an event
 _CANDIDATES: Final = 100  # events that are tried for a call; senders choose the IDs of versions 1 and 2
 

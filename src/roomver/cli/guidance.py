@@ -56,7 +56,7 @@ def wrong_room_id(text: str) -> str:
 
 
 def not_a_room(text: str, source: str) -> str:
-    """Say how to name a room, where a text that is neither a file nor an ID may stand for one.
+    """Say how to name a room, for a text that is neither a file nor a room ID and may be meant as a room.
 
     Args:
         text: what was given.

@@ -1,6 +1,6 @@
 """Lines on standard error: at once, or as notes after the answer of a command.
 
-A cache keeps those that belong to a room that is read, to say them again.
+A cache keeps the lines about a room, to say them again when the room is read from it.
 """
 
 import os
@@ -93,7 +93,7 @@ def after_answer() -> Iterator[None]:
 
 
 def say_notes(context: click.Context) -> None:
-    """Say the lines that wait for the answer, which has been given."""
+    """Write the lines that were kept until the answer was given."""
     notes: list[str] = context.meta.pop(_NOTES, [])
     if notes:
         sys.stdout.flush()

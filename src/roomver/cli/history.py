@@ -185,7 +185,7 @@ def _value(known: bool, value: EventId | None, teller: Teller) -> str:
 
 
 def _more(told: History, asked: Asked, missing: list[EventId]) -> str:
-    """Return the one call that shows more. Without a current value, it is about what would tell."""
+    """Return the call that shows more. For an unknown current value, it says what would decide it."""
     if told.lost:
         return f"more: roomver resets {asked.call}"
     undecided = [step for step in told.steps if isinstance(step, Valued) and step.judged is Judged.UNDECIDED]

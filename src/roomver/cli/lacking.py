@@ -27,12 +27,12 @@ NO_STATES: Final = "--as-recorded follows the server's decisions; it does not ma
 
 
 IN_PART: Final = "only a part of the room is here"
-"""What to say of an input such as an auth chain, in which no event need be undecided."""
+"""What to say of an input such as an auth chain, which may have no undecided event."""
 
 OTHER_SOURCES: Final = (
     "--also adds a source that has them: another server's database, or its answer to /state or /event"
 )
-"""What to do about missing events, if the room is to be known in whole."""
+"""How to add missing events to a room."""
 
 
 def fetch_lines(event_id: EventId) -> list[str]:

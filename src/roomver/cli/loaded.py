@@ -229,5 +229,5 @@ class LoadedRoom:
 
 
 def _starting(beginning: EventId, event_ids: Iterable[EventId]) -> Iterator[EventId]:
-    # In C: a room has many IDs.
+    # Without a loop in Python, because a room has many IDs.
     return filter(methodcaller("startswith", beginning), event_ids)

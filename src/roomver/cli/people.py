@@ -17,7 +17,8 @@ from .escaped import printable
 _WORDS: Final = 40  # characters of content that are shown
 _NAME: Final = 40  # characters of a user ID that are shown
 _SHORT: Final = 9  # characters of an event ID that are shown at least, with its "$"
-# In UTC. A graph has tens of thousands of times, and with a time zone each takes three times as long.
+# In UTC. Without a time zone, because formatting takes three times as long with one, and a graph formats tens
+# of thousands of times.
 _EPOCH: Final = datetime(1970, 1, 1)
 _LATEST: Final = 253_402_300_799_999  # the last millisecond of the year 9999
 _MEMBERSHIPS: Final = {"join": "join", "leave": "leave", "invite": "invite", "ban": "ban", "knock": "knock"}
@@ -118,7 +119,7 @@ class ShortIds:
         self._length: dict[EventId, int] = {}
         begins = [one[:_SHORT] for one in known]
         if len(set(begins)) == len(known):
-            return  # as in most rooms: sorting would take ten times as long
+            return  # in most rooms, so that few IDs are sorted
         times = Counter(begins)
         alike = sorted(one for one, begin in zip(known, begins, strict=True) if times[begin] > 1)
         for one, other in pairwise(alike):

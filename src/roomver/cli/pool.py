@@ -54,9 +54,9 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end this process as an exception does, so that the pool gives back its semaphores.
+    """Make SIGTERM raise SystemExit in this process, so that the pool releases its semaphores.
 
-    Its usual effect would leave them to multiprocessing, which warns of them.
+    Without this, multiprocessing finds them at the end and warns about them.
     """
     usual = current_thread() is main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not usual:

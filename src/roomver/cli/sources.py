@@ -130,7 +130,7 @@ def _split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _may_be_meant_as_room(text: str, *, many: bool) -> bool:
-    """Tell whether a second source may be meant as the room. Of many, it is more likely a file."""
+    """Tell whether a second source may be meant as the room. With `many`, a text with a dot is a file."""
     return may_be_a_name(text) and (not many or ":" in text or "." not in text)
 
 

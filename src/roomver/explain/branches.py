@@ -102,7 +102,7 @@ def _find_crossings(
             place = places.get(parent, at)
             if place >= at:
                 continue
-            if place > latest:  # noqa: PLR1730 - `max` takes a tenth of all the time here
+            if place > latest:  # noqa: PLR1730 - `max` takes 10 % of the time of this function
                 latest = place
             if not followed[place]:
                 followed[place] = True

@@ -163,7 +163,7 @@ def draw(
         found: the room.
         wanted: tells which events to draw; None for all.
         fold: fold long straight runs, if there are more rows than fit a screen.
-        around: an event. With `count`, the drawing has it, and up to so many rows above and below it.
+        around: an event. With `count`, the drawing has it, and up to `count` rows above and below it.
         count: how many rows there are at most, beside the one that stands for the rows below them.
 
     Cost: linear in the events and edges.

@@ -1,4 +1,4 @@
-"""Which rows of a drawn graph are folded into one. `roomver.explain.drawing` says what that is."""
+"""The runs of rows in a drawn graph that are folded into one row each, for `roomver.explain.drawing`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from ..types import EventId
 from .marks import PLAIN, Mark
 
 LONG: Final = 8
-"""How many events a straight run has at least, to be folded."""
+"""How many events a run must have to be folded."""
 
 
 @dataclass(slots=True)
@@ -16,8 +16,11 @@ class Folding:
     """Finds the runs of rows that are folded.
 
     Attributes:
-        marks, order, parents, children: of the rows.
-        shown: an event that is not folded.
+        marks: the events with marks, each to its mark.
+        order: the event of each row.
+        parents: for each row, the numbers of the rows below it that it follows.
+        children: for each row, how many rows follow it.
+        shown: an event that is not folded; None if there is none.
     """
 
     marks: dict[EventId, Mark]
@@ -27,7 +30,7 @@ class Folding:
     shown: EventId | None
 
     def runs(self, active: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """Return the rows of each run, the newest first, by the first of them."""
+        """Return runs: the number of the first row to the numbers of all rows, newest first."""
         found: dict[int, tuple[int, ...]] = {}
         marks, order, parents, children = self.marks, self.order, self.parents, self.children
         straight, taken = self._find_straight(), bytearray(len(order))
@@ -42,7 +45,7 @@ class Folding:
                 together.append(number)
             elif straight[number] and not taken[number]:
                 run, mark, following = [number], marks.get(order[number]), parents[number][0]
-                # Mostly neither has a mark. To compare them costs more.
+                # Usually neither has a mark, and comparing marks takes longer than `is`.
                 while straight[following] and (
                     (other := marks.get(order[following])) is mark or (other or PLAIN) == (mark or PLAIN)
                 ):
@@ -54,7 +57,7 @@ class Folding:
         return found
 
     def _find_straight(self) -> list[bool]:
-        """Return for each row whether one edge leads to it and one on, and only its judgement is marked."""
+        """Return for each row whether one row is above and one below it, and only its judgement is marked."""
         marks, shown = self.marks, self.shown
         return [
             number == 1 and len(above) == 1 and (one not in marks or marks[one].judged_only) and one != shown
@@ -67,10 +70,10 @@ class Folding:
             found[run[0]] = tuple(run)
 
     def _group(self, number: int) -> tuple[Sequence[int], Mark] | None:
-        """Return what a row to which no edge leads has in common with others; None if it is not folded so.
+        """Return what a row that no row follows shares with the rest of its run; None if it is not folded.
 
-        It is what the row follows, one row or none, and its judgement. Nothing else may be remarkable, except
-        a gap before a row that follows none.
+        This is the row that it follows, if any, and its judgement. It must have no other mark. A row that
+        follows no row may also have a gap before it.
         """
         above = self.parents[number]
         if len(above) > 1 or self.order[number] == self.shown:

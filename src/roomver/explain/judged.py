@@ -37,12 +37,12 @@ def judge(replay: Replay, event_id: EventId) -> Judged:
 
 
 def find_judged(replay: Replay) -> dict[EventId, Judged]:
-    """Return what became of the events of a replay that are not accepted, or soft-failed: see `judge`."""
+    """Return the judgement of each event of a replay that is not accepted, or is soft-failed: see `judge`."""
     soft_failed, as_recorded = replay.soft_failed, replay._decisions is not None
     return {
         event_id: judged
         for event_id, outcome in replay.outcomes.items()
-        # Of most events this tells it all, in a fifth of the time.
+        # For most events this condition is enough, and `judge` is not called.
         if as_recorded or outcome.status is not Status.ACCEPTED or event_id in soft_failed
         if (judged := judge(replay, event_id)) is not Judged.ACCEPTED
     }

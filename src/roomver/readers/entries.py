@@ -57,7 +57,7 @@ class InputError(RoomverError):
 
 
 class NoRoom(InputError):
-    """An input that is recognised as what goes with a room and is not one: keys, a list of event IDs.
+    """An input that belongs beside a room and holds none, such as keys or a list of event IDs.
 
     Nothing is wrong with it.
     """
@@ -176,7 +176,7 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
 def _shared(pdu: JsonObject) -> JsonObject:
     """Return an equal object that shares the IDs that it cites with other events.
 
-    Without this, each event would have its own copies: a large part of the memory that a room takes. To share
+    Without this, each event would have its own copies: a large part of the memory that a room takes. Sharing
     what is inside its content and signatures too would save less and take three times as long. The keys are
     shared where events are kept (`roomver.compact`).
     """

@@ -119,7 +119,7 @@ _CONFIG: Final = (
     " address"
 )
 NOT_ROOMS: Final = frozenset({_SIGNING, _CONFIG})
-"""What a file is that goes with a room, and in which nothing is wrong."""
+"""Kinds of files that belong beside a room and hold none. Nothing is wrong with them."""
 
 _YAML: Final = "this is YAML; convert it: yq -o json FILE"
 LOG: Final = (

@@ -129,7 +129,7 @@ def _listed(totals: Totals, name: str) -> list[str]:
 def _call(answer: Answer, name: str) -> str:
     """Return the call that shows more about a room of a list."""
     call = cast(str, answer["command"])
-    # What `roomver resets` has no options for stands at the end.
+    # `roomver resets` has no such option. It comes last in the call.
     alike = call.removesuffix(" --require-signatures")
     if name == "resets" and " --algorithm " not in alike and alike.startswith(f"{COMMAND} "):
         return f"roomver resets{alike.removeprefix(COMMAND)}"

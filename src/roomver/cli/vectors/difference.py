@@ -1,4 +1,4 @@
-"""How the output for a failed case differs from what the case expects, in lines for a person.
+"""How the output for a failed case differs from what the case expects, as lines of text.
 
 Nothing is compared here that `roomver.suite.document` does not compare. Events have the numbers that
 ``roomver vectors show`` gives them.

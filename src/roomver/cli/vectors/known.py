@@ -37,7 +37,7 @@ class KnownFailures:
 
 
 class Written(NamedTuple):
-    """What a new list holds: its text, and numbers of names."""
+    """The text of a new list, and how many names it has, how many are new and how many were removed."""
 
     text: str
     names: int

@@ -142,7 +142,7 @@ def _tables(results: Sequence[CaseResult], width: int) -> Iterator[Table]:
         padding = 1
         while per_table > 1 and first + max(_sums(widths, per_table)) + 3 * per_table > width:
             per_table -= 1
-        # As many tables, but of nearly the same number of columns.
+        # The same number of tables, with nearly the same number of columns in each.
         per_table = -(-len(versions) // -(-len(versions) // per_table))
     for at in range(0, len(versions), per_table):
         yield _table(cells, operations, versions[at : at + per_table], padding)
