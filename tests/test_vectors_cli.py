@@ -305,6 +305,10 @@ def test_the_children_of_a_silent_program_are_stopped_with_it(run: Run, tmp_path
         ("print('hello'); continue", "the answer is not JSON"),
         ("print('[' * 100000); continue", "the answer is not JSON"),
         ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush(); continue", "the answer is not JSON"),
+        (
+            "print(json.dumps(answer)[:-2] + ', \"x\": ' + '[' * 500 + ']' * 500 + '}}'); continue",
+            "the answer is nested deeper than 400 levels",
+        ),
         ("answer = []", "the answer does not have the id"),
         ("answer['id'] += 1", "the answer does not have the id"),
         ("answer['id'] = True", "the answer does not have the id"),

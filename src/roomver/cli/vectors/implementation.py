@@ -18,12 +18,13 @@ from typing import BinaryIO, Final
 from ...canonical import shorten
 from ...errors import RoomverError
 from ...suite.document import Case
-from ...types import JsonObject
+from ...types import JsonObject, JsonValue
 
 MAX_LINE: Final = 64 * 2**20
 """The longest line that is read, in bytes."""
 
 _END: Final = b""  # what `readline` returns at the end of a stream
+_DEEPEST: Final = 400  # levels: an output of the suite has less than half
 _QUEUED: Final = 4  # answers that wait for the runner
 _LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
 
@@ -192,6 +193,8 @@ def _output(line: bytes, request_id: int) -> JsonObject:
         answer = json.loads(line)
     except (ValueError, RecursionError):
         raise NoAnswer(f"the answer is not JSON: {_shown(line)}") from None
+    if _is_deep(answer):
+        raise NoAnswer(f"the answer is nested deeper than {_DEEPEST} levels: {_shown(line)}")
     if type(answer) is not dict or answer.get("id") != request_id or type(answer["id"]) is not int:
         raise NoAnswer(f"the answer does not have the id of the request: {_shown(line)}")
     keys = answer.keys() & {"output", "error", "unsupported"}
@@ -204,6 +207,17 @@ def _output(line: bytes, request_id: int) -> JsonObject:
         return {"unsupported": True}
     expected = "an output object, an error string, or unsupported: true"
     raise NoAnswer(f"the answer must have one of {expected}: {_shown(line)}")
+
+
+def _is_deep(value: JsonValue) -> bool:
+    """Tell whether an answer is too deep for what compares and prints it, which recurses."""
+    level: list[JsonValue] = [value]
+    for _ in range(_DEEPEST + 1):
+        inner = [one for one in level if type(one) is dict or type(one) is list]
+        level = [item for one in inner for item in (one.values() if type(one) is dict else one)]
+        if not level:
+            return False
+    return True
 
 
 def _shown(line: bytes) -> str:
