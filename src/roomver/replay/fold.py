@@ -67,7 +67,8 @@ from .groups import SharedStates
 from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
-from .result import Grouped, Merge, Replay, Reset
+from .result import Merge, Replay, Reset
+from .states import Grouped
 from .verdicts import Allowed, AuthVerdicts
 
 # How many merges are kept for other events that follow the same branches.
