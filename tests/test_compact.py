@@ -174,6 +174,16 @@ def test_a_table_of_few_events(number: int) -> None:
     assert (again, [one.pdu for one in again.values()]) == (events, [one.pdu for one in events.values()])
 
 
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_column_of_another_length_loses_no_event(change: int) -> None:
+    read, (version, ids, *columns) = _table("11").__reduce__()
+    assert {len(column) for column in columns} == {1, len(ids)}
+    for number, column in enumerate(columns):
+        wrong = [*column, *column][: len(column) + change]
+        with pytest.raises(ValueError, match=f"has {len(wrong)} values for {len(ids)} events"):
+            read(version, ids, *columns[:number], wrong, *columns[number + 1 :])
+
+
 def test_numbers_that_are_too_large_for_most_tables() -> None:
     room = base_room("1")
     pdu = {**room.make("m.room.message", ALICE, {}).pdu, "origin_server_ts": 2**70}

@@ -129,14 +129,19 @@ def test_another_process_resolves_and_checks() -> None:
     assert set(caught.value.event_ids) == set(EVENTS[last].auth_event_ids)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_replay_is_pickled_whole(protocol: int) -> None:
+def test_a_copy_of_a_replay_has_all_of_it() -> None:
     replayed = _replayed()
-    again = pickle.loads(pickle.dumps(replayed, protocol))
-    assert again.current_state == replayed.current_state
-    for event_id in EVENTS:
-        assert again.state_before(event_id) == replayed.state_before(event_id)
-        assert again.resolution_at(event_id).state == replayed.resolution_at(event_id).state
+    for again in _copies(replayed):
+        assert type(again) is Replay
+        assert vars(again).keys() == vars(replayed).keys()
+        assert again.outcomes == replayed.outcomes
+        assert again.rejected == replayed.rejected
+        assert repr(again) == repr(replayed)
+        assert again.current_state == replayed.current_state
+        for event_id in EVENTS:
+            assert again.state_before(event_id) == replayed.state_before(event_id)
+            assert again.state_after(event_id) == replayed.state_after(event_id)
+            assert again.resolution_at(event_id).state == replayed.resolution_at(event_id).state
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -230,6 +230,10 @@ def _numbers(numbers: list[int]) -> "array[int] | list[int]":
 
 def _unpacked(version: RoomVersion, ids: list[EventId], *columns: Sequence[Any]) -> Events:
     # For unpickling. One plain store per slot, as in `_build` of `roomver.event`.
+    number = len(ids)
+    for column in columns:
+        if len(column) not in (1, number):
+            raise ValueError(f"a column of a table of events has {len(column)} values for {number} events")
     events = Events()
     for (
         event_id,
@@ -245,7 +249,7 @@ def _unpacked(version: RoomVersion, ids: list[EventId], *columns: Sequence[Any])
         room_id,
         keys,
         held,
-    ) in zip(ids, *(repeat(one[0]) if len(one) == 1 else one for one in columns), strict=False):
+    ) in zip(ids, *(repeat(one[0], number) if len(one) == 1 else one for one in columns), strict=True):
         if keys is None:
             events[event_id] = build_unverified(held, version, event_id)
             continue

@@ -190,7 +190,8 @@ class Dag:
         Args:
             masks: each node that is in some of the sets, to the bits of these sets.
             full: the bits of all sets.
-            is_shared: tells whether a node is in all sets. It is not asked about the nodes in `masks`.
+            is_shared: tells whether a node is in all sets. It is not asked about the nodes in `masks`: leave
+                out the ones that it counts. Otherwise they and their ancestors may be returned wrongly.
             shared: the keys of the nodes that are in all sets, if the caller can list them. Keys that are not
                 in the graph are ignored.
 

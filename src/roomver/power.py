@@ -82,14 +82,15 @@ class PowerLevels:
         users, events, notifications: the entries that are levels.
         highest: the highest level in `named`, `events` and `notifications`; minus infinity without any.
         unreadable: the paths in ``content`` to values that are not levels, in the order of the event.
-        lists_users: whether a check has found that the event is readable and that its ``users`` are user IDs.
+        form_checked: whether the rule on power levels has found that the format of the event is right: then
+            everything is readable, and the keys of ``users`` are user IDs. That rule sets it.
     """
 
     __slots__ = (
         "event_id",
         "events",
+        "form_checked",
         "highest",
-        "lists_users",
         "named",
         "notifications",
         "unreadable",
@@ -103,14 +104,14 @@ class PowerLevels:
     notifications: dict[str, int]
     highest: Level
     unreadable: list[tuple[str, ...]]
-    lists_users: bool
+    form_checked: bool
 
     def __init__(self, event: Event) -> None:
         version = event.room_version
         content = event.content
         self.event_id = event.event_id
         self.unreadable = []
-        self.lists_users = False
+        self.form_checked = False
         self.named = {}
         for name in DEFAULTS:
             if name in content:

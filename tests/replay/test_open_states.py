@@ -10,7 +10,7 @@ from strategies import often
 
 from roomver.replay import open_states
 from roomver.replay.open_states import OpenStates, TooManyReads
-from roomver.replay.result import Grouped
+from roomver.replay.states import Grouped
 from roomver.resolution import RoomState
 from roomver.state import PartialState, Unknown
 

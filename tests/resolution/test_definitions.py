@@ -1,13 +1,16 @@
 """State resolution compared with a literal transcription of its definitions, on random forks."""
 
 from random import Random
+from typing import Any
 
+import pytest
+from builder import ALICE, BOB, Room
 from hypothesis import given
 from hypothesis import strategies as st
 from random_forks import Fork
 from reference import resolution as reference
 
-from roomver import resolve
+from roomver import RoomGraph, resolve
 from roomver.versions import StateResolution
 
 from .forks import Expected, assert_same, forks, graph_of, hostile_forks, resolve_fork
@@ -74,3 +77,35 @@ def test_the_algorithm_of_version_1_in_every_version_with_and_without_rejected_e
     )
     skipped = fork.rejected if skip else ()
     assert resolved.state == reference.resolve_v1(fork.state_sets, fork.events, skipped)
+
+
+@pytest.mark.parametrize("keeps_graph", [True, False])
+@pytest.mark.parametrize("version", ["2", "12"])
+def test_the_auth_difference_is_not_given_events_that_all_states_share(
+    version: str, keeps_graph: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The power levels of one branch are in the auth chain of a member event that both states have.
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    room.power({"users_default": 1})
+    room.join_rule("public")
+    first = dict(room.state)
+    cited = room.power({"users_default": 2})
+    room.join(BOB)
+    second = {**room.state, ("m.room.power_levels", ""): first["m.room.power_levels", ""]}
+    states = [{key: event.event_id for key, event in state.items()} for state in (room.state, second)]
+    given: list[set[str]] = []
+    auth_difference = RoomGraph.auth_difference
+
+    def checked(graph: RoomGraph, masks: Any, full: int, is_shared: Any, shared: Any = None) -> set[str]:
+        assert not any(map(is_shared, masks))
+        given.append(set(masks))
+        found = auth_difference(graph, masks, full, is_shared, shared)
+        assert found == set()
+        return found
+
+    monkeypatch.setattr(RoomGraph, "auth_difference", checked)
+    graph = RoomGraph(room.events.values()) if keeps_graph else None
+    resolve(states, room.events, graph=graph)
+    # Only a graph of the caller leaves the conflicted event to the walk, which finds it in every auth chain.
+    assert [cited.event_id in masks for masks in given] == [keeps_graph]

@@ -90,6 +90,8 @@ class Checker:
         if create is None:
             return without_create(event.room_version).allowed
         context = self._context
+        # The field, because the property `room_id` costs a call for each event. It is set here: only the
+        # create event of version 12 has none before it is asked for, and create events are checked above.
         if (
             context is None
             or create is not context.create

@@ -8,6 +8,9 @@ from .context import Context
 def check_federation(context: Context) -> Verdict | None:
     """Check the rule on ``m.federate`` in a closed room; return None if it does not decide.
 
+    The caller must have found that `Context.closed` is true: this does not check it. Most rooms are open,
+    and so pay no call.
+
     Synapse also checks the target of a membership.
     """
     # If the content of the create event has m.federate set to false, and the sender's domain is not

@@ -33,11 +33,12 @@ def check_power_levels(context: Context) -> Verdict:
     """Check an ``m.room.power_levels`` event that has passed the rules for all state events."""
     event = context.event
     new = power_levels_of(event)
-    # The form is that of the event. What follows from it alone need be found only once.
-    if not new.lists_users or context.version.infinite_creator_level:
-        verdict = _check_form(context, new)
-        if verdict is not None:
-            return verdict
+    # The format depends on the event alone. So one that was right is not checked again.
+    verdict = None if new.form_checked else _check_form(context, new)
+    if verdict is None and context.version.infinite_creator_level:
+        verdict = _check_creators_not_listed(context, new)
+    if verdict is not None:
+        return verdict
 
     # If there is no previous m.room.power_levels event in the room, allow. The previous event is the room's
     # power levels, whatever state key this event has, as in ruma and gomatrixserverlib. (Synapse looks for an
@@ -63,10 +64,12 @@ def check_power_levels(context: Context) -> Verdict:
 
 
 def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
-    """Check the rules on the format of the content; return None if they do not decide."""
-    event, version = context.event, context.version
-    content = event.content
-    if version.power_level_types_checked:
+    """Check the rules on the format of the content; return None if they do not decide.
+
+    Then the format is right, which is noted in `PowerLevels.form_checked`.
+    """
+    event = context.event
+    if context.version.power_level_types_checked:
         # If any of the properties users_default, events_default, state_default, ban, redact, kick, or invite
         # in content are present and not an integer, reject.
         for path in new.unreadable:
@@ -84,17 +87,19 @@ def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
     # fails on every event that needs the level.)
     if new.unreadable:
         return _unreadable(context, POWER_LEVELS_USERS, event, new.unreadable[0])
-    users = content.get("users")
-    if type(users) is dict:
-        for user in () if new.lists_users else users:
-            if not is_user_id(user):
-                return context.reject(POWER_LEVELS_USERS, not_a_user_id=shorten(user))
-        # If users contains the sender of the create event or any of the additional_creators, reject.
-        if version.infinite_creator_level:
-            for creator in creators_of(context.create):
-                if creator in users:
-                    return context.reject(POWER_LEVELS_CREATOR_LISTED, creator=creator)
-    new.lists_users = True
+    for user in new.users:
+        if not is_user_id(user):
+            return context.reject(POWER_LEVELS_USERS, not_a_user_id=shorten(user))
+    new.form_checked = True
+    return None
+
+
+def _check_creators_not_listed(context: Context, new: PowerLevels) -> Verdict | None:
+    """Check that no creator is in ``users``, whose format is right; return None if none is."""
+    # If users contains the sender of the create event or any of the additional_creators, reject.
+    for creator in creators_of(context.create):
+        if creator in new.users:
+            return context.reject(POWER_LEVELS_CREATOR_LISTED, creator=creator)
     return None
 
 

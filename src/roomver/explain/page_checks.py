@@ -15,7 +15,7 @@ from ..event import Event
 from ..power import CREATE, POWER_LEVELS, creators_of, power_levels_of
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..replay.groups import KeptStates
-from ..replay.result import Delta
+from ..replay.states import Delta
 from ..rules import Rule, Verdict
 from ..state import EventsOf, PartialState, apply_changes
 from ..types import EventId, StateKey, StateMap, UserId

@@ -10,7 +10,8 @@ from ..types import EventId, StateMap
 from .fold import Fold, why_undecided
 from .groups import split_groups
 from .open_states import Open
-from .result import KnownState, Merge, plain
+from .result import Merge
+from .states import KnownState, plain
 
 ENDS_UNCERTAIN: Final = "the forward extremities are not certain"
 """Why a current state is known in part, if the states that may be merged into it agree only in part."""

@@ -49,7 +49,7 @@ from .order import find_absorbed
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates
 from .recommended import Recommended
-from .result import Grouped, KnownState, plain
+from .states import Grouped, KnownState, plain
 from .unclear import causes_of, note_unchecked
 
 # States known in part that are merged at the end at most.

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from ..resolution import RoomState, Split
 from ..state import Unknown, apply_changes, entries_of
 from ..types import EventId, StateKey, StateMap
-from .result import Delta, Replay
+from .result import Replay
+from .states import Delta
 
 # The most bits in all masks of a split together: 128 MB. There is a bit for each change and state:
 # ten thousand states with a hundred thousand changes between them reach the bound.

@@ -12,7 +12,8 @@ from ..power import CREATE
 from ..state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateMap
 from .arrival import was_checked
-from .result import Replay, plain
+from .result import Replay
+from .states import plain
 
 # How many lost events an unchecked event names as causes.
 _CAUSES: Final = 16

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ..errors import UnknownState
 from ..event import Event
 from ..types import EventId, StateKey
-from .result import Grouped
+from .states import Grouped
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _READS: Final = 100_000

@@ -10,7 +10,7 @@ from ..selection import select_auth_types
 from ..state import PartialState, changed_entries, entries_of
 from ..types import EventId, StateKey, StateMap
 from .open_states import OpenStates, TooManyReads
-from .result import Grouped
+from .states import Grouped
 
 # Above this many states known in part, nothing is known about the current state until the extremities are
 # certain again.

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from ..errors import SHOWN, Lack, MissingEvents, UnknownState, counted
 from ..event import Event
-from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
+from ..resolution import Resolution, RoomGraph, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
@@ -17,6 +17,7 @@ from .arrival import check_at_arrival, entries_at_arrival, unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
+from .states import Delta, KnownState, plain
 from .tables import tables_of
 from .values import KeyValues
 
@@ -69,24 +70,10 @@ class Reset(NamedTuple):
 _UNDECIDED: Final = "undecided events need entries of it that are unknown"
 _UNCHECKED: Final = "events may be soft-failed: a bound prevented their checks against the current state"
 
-Grouped = tuple[RoomState | PartialState[EventId], int]
-"""A state, and its group: the number under which it is kept."""
-
-KnownState: TypeAlias = dict[StateKey, EventId] | PartialState[EventId]
-"""A state that is known in whole, as a dict, or in part."""
-
-
-def plain(state: StateMap[EventId]) -> KnownState:
-    """Return a copy of a state whose entries are in a dict."""
-    return PartialState(dict(state.known), state.unknown) if isinstance(state, PartialState) else dict(state)
-
 
 def _lacking_error(missing: Collection[EventId], why: str = _UNDECIDED) -> MissingEvents | UnknownState:
     """Return the error of a state that is unknown as a whole."""
     return MissingEvents(missing) if missing else UnknownState((), why)
-
-
-Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
 class Replay:
@@ -170,6 +157,12 @@ class Replay:
         events = counted(len(self.events), "event", "events")
         refused = sum(not outcome.accepted for outcome in self.outcomes.values())
         return f"<Replay of {events}, {refused:,} of them not accepted>"
+
+    def __copy__(self) -> "Replay":
+        # Without this, `copy` puts the tables of `__getstate__` into the copy.
+        again = object.__new__(type(self))
+        vars(again).update(vars(self))
+        return again
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), **tables_of(self.outcomes, self._before, self._after, self.order)}

@@ -159,6 +159,9 @@ class AuthVerdicts:
     def in_both(self, event: Event, state: StateMap[EventId], group: int) -> Verdict | None:
         """Return the verdict on an event by its auth events and by a state, if it is allowed and kept.
 
+        This may be called without a look at undecided auth events, unlike `check`: whatever is kept was cited
+        by an event that `check` allowed, so it was not undecided then, and no status changes afterwards.
+
         Args:
             event: the event.
             state: the state before it.
@@ -177,6 +180,8 @@ class AuthVerdicts:
 
     def check(self, event: Event) -> Verdict | Allowed:
         """Check an event. Arguments, errors and verdict are those of `roomver.check_auth`.
+
+        None of its auth events may be undecided, unless it is a create event.
 
         Returns:
             The verdict if the event is refused; otherwise the verdict with what it was read from.

@@ -64,8 +64,9 @@ class StateView:
     def read(self, keys: Iterable[StateKey]) -> Collection[EventId]:
         """Look up keys that are not in `events`. Return the IDs of events that are not known.
 
-        If events are not known, nothing has been read: call it again when they are. A key is absent if the
-        state has no event for it, or if the event is missing or skipped as rejected.
+        If events are not known, `events` is as it was, and only keys that have no event are noted, in
+        `absent`: call it again with the same keys when the events are known. A key is absent if the state has
+        no event for it, or if the event is missing or skipped as rejected.
         """
         problem, changes, base, absent = self.problem, self.changes, self.base, self.absent
         known = problem.known
@@ -102,8 +103,8 @@ class StateView:
     def lend(self, event: Event) -> list[StateKey]:
         """Put the event's own auth events into `events` where the state has none, and return their keys.
 
-        They are in it for one check, and must be removed afterwards. A new dict for each check took three
-        times as long.
+        They are in it for one check. The caller removes these keys from `events` after the check, before the
+        next `read` or `lend`. A new dict for each check took three times as long.
         """
         # In version 12 the create event counts as an auth event.
         known, is_rejected = self.problem.known.events, self.problem.is_rejected
@@ -149,7 +150,12 @@ def iterative_auth_checks(order: Iterable[EventId], phase: str, view: StateView)
     problem = view.problem
     known, trace, skip_rejected = problem.known, problem.trace, problem.skip_rejected
     # Invariant: the view shows its `base` with its `changes` on top. Its collections stay the same objects,
-    # so that a check which reads nothing new costs no call.
+    # so that a check which reads nothing new costs no call. That is why the keys are chosen here:
+    # - `alone`: the only key that the check reads, apart from shared ones that have been read, is the member
+    #   event of the sender. (Of the events that are not about members, none reads the join rules.)
+    # - `lends`: one of the keys that the check reads has no event in the state, so that the event's own auth
+    #   events may stand in. Of the shared keys, these are in `lacking`, which is why `alone` looks there.
+    # - `unread` and `lacking` become smaller when an accepted event sets a shared key: the state has it then.
     state, absent, changes = view.events, view.absent, view.changes
     unread_shared, lacking = view.unread, view.lacking
     allows = view.checker.allows

@@ -115,7 +115,7 @@ def mainline_of(power_levels: EventId | None, known: KnownEvents) -> Steps[list[
             events, so nothing has checked them before.
     """
     mainline: dict[EventId, None] = {}
-    # Events that power levels cite and that are not power levels. Most are cited again and again.
+    # Events that power levels cite and that are not power levels, or missing. Most are cited again and again.
     others: set[EventId] = set()
     current = power_levels
     events = known.events
@@ -130,6 +130,8 @@ def mainline_of(power_levels: EventId | None, known: KnownEvents) -> Steps[list[
         mainline[current] = None
         cited = events[current].auth_event_ids
         current = None
+        # This is `first_power_levels` without the call for each step, with which the walk takes half as long
+        # again.
         for one in cited:
             if one in others:
                 continue
@@ -137,9 +139,8 @@ def mainline_of(power_levels: EventId | None, known: KnownEvents) -> Steps[list[
             if event is None:
                 yield from known.need(cited)
                 events = known.events
-                current = first_power_levels(cited, events)
-                break
-            if event.type != "m.room.power_levels" or event.state_key != "":
+                event = events.get(one)
+            if event is None or event.type != "m.room.power_levels" or event.state_key != "":
                 others.add(one)
             elif current is None:
                 current = one

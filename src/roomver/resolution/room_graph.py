@@ -183,7 +183,9 @@ class RoomGraph:
         Args:
             masks: event ID -> bit mask of the states that contain it.
             full: the bits of all states.
-            is_shared: tells whether an event is in all states. It is not asked about the events in `masks`.
+            is_shared: tells whether an event is in all states. It may count events of every
+                state's full auth chain too. It is not asked about the events in `masks`: leave out the ones
+                that it counts. Otherwise they and events of their auth chains may be returned wrongly.
             shared: the events that are in all states, if the caller can list them. This bounds the cost.
 
         Raises:

@@ -170,7 +170,8 @@ def _full_conflicted_set(problem: Problem, conflicted: set[EventId]) -> Steps[se
         shared: Collection[EventId] | None = None
         if graph is None:
             graph, is_shared = yield from _build_graph(problem, conflicted, known)
-            # These are in every full auth chain.
+            # Here `is_shared` counts the auth chains too, so it may count conflicted events. These are in
+            # every full auth chain, and `auth_difference` does not ask about what it is given.
             masks = {event_id: mask for event_id, mask in masks.items() if not is_shared(event_id)}
         else:
             is_shared = _is_in_every_state(problem.split, known)

@@ -35,6 +35,13 @@ SLIPS: Table = {
             Slip("leading zeros are refused", r're.compile(r"\s*([+-]?)(0|[1-9][0-9]*)\s*")'),
         ],
     },
+    "PowerLevels._entries": {
+        "content.get(name)": [
+            Slip(
+                "power levels without users raise", 'content[name] if name == "users" else content.get(name)'
+            ),
+        ],
+    },
     "read_level": {
         "type(value) is int": [
             Slip("true is a level", "isinstance(value, int)", "Synapse, up to version 9"),

@@ -4,6 +4,18 @@ from ...slip import Slip, Table
 
 SLIPS: Table = {
     "check_power_levels": {
+        "if verdict is None and context.version.infinite_creator_level: ...": [
+            Slip(
+                "the first power levels may list a creator",
+                """
+                if (
+                    verdict is None
+                    and context.version.infinite_creator_level
+                    and POWER_LEVELS in context.state
+                ): ...
+                """,
+            ),
+        ],
         "context.state.get(POWER_LEVELS)": [
             Slip(
                 "power levels under another state key have no previous power levels",
@@ -36,28 +48,21 @@ SLIPS: Table = {
                 "Synapse, in the first power levels of a room",
             ),
         ],
-        'content.get("users")': [
-            Slip("power levels without users raise", 'content["users"]'),
-        ],
         "is_user_id(user)": [
             Slip("a key of users needs only the sigil @", 'user.startswith("@")'),
         ],
-        "if version.infinite_creator_level: ...": [
-            Slip(
-                "the first power levels may list a creator",
-                "if version.infinite_creator_level and POWER_LEVELS in context.state: ...",
-            ),
-        ],
+    },
+    "_check_creators_not_listed": {
         "creators_of(context.create)": [
             Slip("power levels may list an additional creator", "creators_of(context.create)[:1]"),
         ],
-        "if creator in users: ...": [
+        "if creator in new.users: ...": [
             Slip(
                 "power levels may list a creator that the previous ones list",
                 """
                 before = context.state.get(POWER_LEVELS)
                 named = before is not None and creator in before.content.get("users", {})
-                if creator in users and not named: ...
+                if creator in new.users and not named: ...
                 """,
             ),
         ],
