@@ -3,18 +3,26 @@
 import json
 import re
 import sys
+from collections import Counter
+from math import inf
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import pytest
+
+from roomver.power import Level, Levels, read_level
+from roomver.suite.operations import read_events, run_operation
+from roomver.versions import RoomVersion, get_room_version
 
 # The generators are not part of the package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from vectors.generate.about import about
 from vectors.generate.about_one import about_one
+from vectors.generate.about_rules import REASONS
 from vectors.generate.auth import books as auth_books
 from vectors.generate.auth import check_twins, check_versions
-from vectors.generate.auth_cases import Book
+from vectors.generate.auth_cases import Book, Made
 from vectors.generate.report import Difference, difference, lines
 from vectors.generate.rooms import plain_room
 from vectors.generate.suite import Dispute, File, Kind, differ, settled, write
@@ -183,25 +191,90 @@ def test_a_sentence_about_a_case_is_not_made_up_twice() -> None:
     assert sum(map(len, shared)) < len(made) / 4, shared
 
 
-def test_the_levels_in_the_sentences_are_those_of_the_outcomes() -> None:
+LEVEL = r'(-?\d+(?: \(creator; the room has no power levels\))?|infinite \(creator\)|"[^"]*")'
+SAID = {
+    "sender": r"[Tt]he sender's(?: level)?(?: is|,)|the sender's own,|a sender with level",
+    "target": r"the target's, which is",
+    "authoriser": r"[Tt]heirs is",
+    "required": r"The event needs level",
+    "invite": r"An invite needs level|the level to invite[,:]",
+    "ban": r"A ban needs level|An unban needs level",
+    "kick": r"A kick needs level|, level(?= \S+ as a kick does)",
+    "redact": r"[Tt]he level to redact(?: is|:)",
+}
+IN_TEMPLATES = {"have": "sender", "theirs": "target", "need": "required"}
+
+
+def said_levels(text: str, version: RoomVersion) -> dict[str, Level]:
+    """Return the levels that a sentence has, by whose they are or what they are for."""
+    found: dict[str, Level] = {}
+    for name, words in SAID.items():
+        for level in re.findall(rf"(?:{words}) {LEVEL}", text):
+            if level.startswith("infinite"):
+                found[name] = inf
+            else:
+                read = read_level(json.loads(level.partition(" (")[0]), version)
+                assert read is not None, text
+                found[name] = read
+    return found
+
+
+def levels_of(case: Made) -> dict[str, Level]:
+    """Return the levels of a case: as the library has them, and as the detail of its verdict says."""
+    version = get_room_version(case.version)
+    events = read_events(case.input, version)
+    event = events[case.input["redaction" if case.operation == "redaction_applies" else "event"]]
+    chosen = [events[one] for one in case.input.get("state", event.auth_event_ids) if one in events]
+    state = {(one.type, one.state_key): one for one in chosen if one.state_key is not None}
+    create = next((one for one in events.values() if one.type == "m.room.create"), None)
+    levels = Levels(create, state.get(("m.room.power_levels", "")))
+    users = {
+        "sender": event.sender,
+        "target": event.state_key,
+        "authoriser": event.content.get("join_authorised_via_users_server"),
+    }
+    kind, is_state = event.type, event.state_key is not None
+    found: dict[str, Level] = {
+        **{name: levels.user(user) for name, user in users.items() if isinstance(user, str)},
+        **{name: levels.named(name) for name in ("invite", "ban", "kick", "redact")},
+        "required": levels.required(kind, is_state),
+    }
+    detail = str(run_operation(case.operation, case.version, case.input).get("detail", ""))
+    for name, level in re.findall(r"\b(\w+) level (-?\d+|infinite)\b", detail):
+        found[name] = inf if level == "infinite" else int(level)
+    return found
+
+
+def test_the_levels_in_the_sentences_are_those_of_the_verdict() -> None:
     """A wrong level would mislead whoever looks for the reason of a failure."""
-    seen = {True: 0, False: 0}
-    patterns = (
-        r"level (?P<need>-?\d+)\. The sender's level, (?P<have>-?\d+), is (?:too low|enough)",
-        r"needs level (?P<need>-?\d+) and the sender's is (?P<have>-?\d+),",
-        r"needs level (?P<need>-?\d+), and a level above the target's, which is (?P<theirs>-?\d+)\. "
-        r"The sender's is (?P<have>-?\d+)\.",
-        r"have the level to invite, (?P<need>-?\d+)\. Theirs is (?P<have>-?\d+)\.",
-        r"level to invite, (?P<need>-?\d+)\. The sender's level is (?P<have>-?\d+)\.",
-    )
+    compared: Counter[str] = Counter()
     for case in (case for book in auth_books() for case in book.made if not case.notes):
-        for found in (re.search(pattern, about(case)) for pattern in patterns):
-            if found is not None:
-                levels = {name: int(level) for name, level in found.groupdict().items()}
-                enough = levels["have"] >= levels["need"] and levels["have"] > levels.get("theirs", -(2**60))
-                assert enough is case.expected["allowed"], (case.name, about(case))
-                seen[enough] += 1
-    assert min(seen.values()) > 100, seen
+        if case.operation == "auth_types":
+            continue
+        said = said_levels(about(case), get_room_version(case.version))
+        if case.operation == "auth" and case.rule_name:
+            names = {name for _, name, _, _ in Formatter().parse(REASONS[case.rule_name]) if name}
+            names -= {"removal", "authorisers"}
+            assert {IN_TEMPLATES.get(name, name) for name in names} <= said.keys(), about(case)
+        if said:
+            levels = levels_of(case)
+            assert said == {name: levels[name] for name in said}, (case.name, about(case))
+            compared.update(said.keys())
+    assert compared.keys() == SAID.keys()
+    assert min(compared.values()) > 10, compared
+
+
+def test_the_sentences_say_how_a_level_comes_about() -> None:
+    by_name = {case.name: about(case) for book in auth_books() for case in book.made if not case.notes}
+    assert "infinite (creator)" in by_name["auth.v12.no_power_levels.creator_state"]
+    notes = by_name["auth.v11.no_power_levels.creator_state"]
+    assert "needs level 50 and the sender's is 100 (creator; the room has no power levels)" in notes
+    texts = [text for text in by_name.values() if "a level may also be text" in text]
+    assert texts
+    for text in texts:
+        assert text.endswith(
+            " may also be text: an integer with an optional sign, surrounded by white space."
+        )
 
 
 def test_a_case_with_nothing_to_say_about_it_is_a_mistake() -> None:

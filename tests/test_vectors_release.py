@@ -192,6 +192,16 @@ def recipe(name: str) -> str:
     return found
 
 
+def test_nothing_is_installed_by_a_name_that_the_project_does_not_own() -> None:
+    """Whoever registers the name in an index would run code in the CI of readers."""
+    text = (SUITE / "README.md").read_text(encoding="utf-8")
+    installs = re.findall(r"\b(?:pip|pipx|uv|uvx)\b[^`\n]*?(?:install|run|--spec|--from)\b([^`\n]*)", text)
+    assert len(installs) >= 3
+    for what in installs:
+        assert re.search(r"@ git\+https://\S+@\$COMMIT\b| '\.\[cli\]'", what), what
+    assert "Nothing is released yet" in text.partition("## In your CI")[0]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not all(map(shutil.which, ("sh", "curl", "sha256sum", "tar"))), reason="needs sh, curl, sha256sum and tar"

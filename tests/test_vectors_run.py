@@ -45,9 +45,14 @@ def five(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def failing(tmp_path: Path, five: Path) -> Callable[..., Result]:
-    """Run the five cases against a program that gives a wrong answer to those named."""
+    """Run the five cases against a program that gives a wrong answer to those named.
 
-    def run(names: str, *arguments: object) -> Result:
+    It dies of the cases in `dying`, and does not answer those in `silent`.
+    """
+
+    def run(
+        names: str, *arguments: object, dying: str = "", silent: str = "", paths: tuple[object, ...] = (five,)
+    ) -> Result:
         program = tmp_path / "program.py"
         program.write_text(
             "import json, sys\n"
@@ -55,14 +60,26 @@ def failing(tmp_path: Path, five: Path) -> Callable[..., Result]:
             "    request = json.loads(line)\n"
             "    text = request['input']['json']\n"
             f"    wrong = json.loads(text) in {names.split()!r}\n"
+            f"    if json.loads(text) in {dying.split()!r}: sys.exit(3)\n"
+            f"    if json.loads(text) in {silent.split()!r}: continue\n"
             "    output = {'canonical': 'wrong' if wrong else text}\n"
             "    print(json.dumps({'id': request['id'], 'output': output}), flush=True)\n"
         )
         command = shlex.join([sys.executable, str(program)])
         options = ("--impl", command, "--name", "mine")
-        return call("vectors", "run", *options, *map(str, arguments), str(five))
+        return call("vectors", "run", *options, *map(str, arguments), *map(str, paths))
 
     return run
+
+
+@pytest.fixture
+def release(tmp_path: Path, five: Path) -> Path:
+    """A folder that holds the five cases as a release of the suite does: they are a whole suite."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"suite": "roomver-vectors"}))
+    (folder / "v.json").write_bytes(five.read_bytes())
+    return folder
 
 
 def ran(result: Result) -> list[str]:
@@ -210,7 +227,7 @@ def test_known_failures_are_written(failing: Callable[..., Result], tmp_path: Pa
     [
         (b"a b\n", "line 1: not the name of a case: a b"),
         (b"a\n$b\n", "line 2: not the name of a case: $b"),
-        (b"a\na\n", "line 2: a stands here twice"),
+        (b"a\na\n", "line 2: a is listed twice"),
         (b"\xff\n", "not UTF-8"),
         (None, "No such file or directory; --write-known-failures makes it"),
     ],
@@ -244,14 +261,160 @@ def test_what_excludes_another_option_is_a_wrong_call(
     assert failing("", *arguments).exit_code == 2
 
 
-def test_a_run_in_which_nothing_passes_fails_also_with_a_list(
-    failing: Callable[..., Result], tmp_path: Path
+# When nothing passes
+
+
+NARROWED = (("--case", "*"), ("--operation", "canonical_json"), ("--room-version", "11"))
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/4"), ("--shard", "2/2")])
+def test_a_whole_run_in_which_nothing_passes_fails_also_with_a_list(
+    failing: Callable[..., Result], tmp_path: Path, release: Path, shard: tuple[str, ...]
 ) -> None:
     known = tmp_path / "known.txt"
     known.write_text("".join(f"{name}\n" for name in NAMES))
-    assert failing(" ".join(NAMES), "--known-failures", known).exit_code == 1
-    done = failing(" ".join(NAMES), "--known-failures", known, "--case", "a.one")
-    assert done.exit_code == 0, "one case is asked for, and does what the list says"
+    names = " ".join(NAMES)
+    done = failing(names, "--known-failures", known, *shard, paths=(release,))
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-1].endswith(" failed as known; no case passed")
+    for narrowed in NARROWED:
+        done = failing(names, "--known-failures", known, *shard, *narrowed, paths=(release,))
+        assert done.exit_code == 0, "these cases are asked for, and do what the list says"
+    assert failing(names, "--known-failures", known, *shard).exit_code == 0, "one file is asked for"
+    assert failing(names, *shard).exit_code == 1, "without a list, each failure is a new one"
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+def test_a_run_of_exactly_the_listed_cases_does_what_the_list_says(
+    failing: Callable[..., Result], tmp_path: Path, release: Path, narrowed: tuple[str, ...]
+) -> None:
+    write(release / "v.json", case("a.one"))
+    known = tmp_path / "known.txt"
+    known.write_text("a.one\n")
+    assert failing("a.one", "--known-failures", known, *narrowed, paths=(release,)).exit_code == 0
+
+
+def test_the_suite_of_the_package_is_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Case("a", "canonical_json", "11", {"json": "1"}, (Expectation({"canonical": "2"}),))
+    monkeypatch.setattr("roomver.cli.vectors.selection.load_suite", lambda: [one])
+    known = tmp_path / "known.txt"
+    known.write_text("a\n")
+    assert call("vectors", "run", "--known-failures", str(known)).exit_code == 1
+    assert call("vectors", "run", "--known-failures", str(known), "--case", "a").exit_code == 0
+
+
+# A program that does not answer
+
+
+@pytest.mark.parametrize("how", ["dying", "silent"])
+def test_a_case_without_an_answer_is_never_a_known_failure(
+    failing: Callable[..., Result], tmp_path: Path, how: str
+) -> None:
+    known, junit, tap = (tmp_path / name for name in ("known.txt", "junit.xml", "run.tap"))
+    known.write_text("a.two\nc\n")
+    arguments = ("--timeout", "1", "--known-failures", known)
+    done = failing("a.two", *arguments, **{how: "c"})
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("FAILED")] == [
+        "FAILED c: canonical_json, room version 11"
+    ]
+    assert "A case without a valid answer is never a known failure." in lines
+    assert lines[-1] == "mine: 5 cases, 3 passed, 1 failed, 1 failed as known"
+    written = ("--json", "--junit", junit, "--tap", tap)
+    entries = json.loads(failing("a.two", *arguments, *written, **{how: "c"}).stdout)["cases"]
+    assert [entry["name"] for entry in entries if entry.get("known")] == ["a.two"]
+    (suite,) = ET.parse(junit).getroot()
+    assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
+    assert "not ok 5 - c\n" in tap.read_text()
+
+
+def test_a_run_stops_at_a_case_without_an_answer(failing: Callable[..., Result], tmp_path: Path) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text("a.one\na.two\n")
+    done = failing("a.one", "-x", "--known-failures", known, "--json", dying="a.two")
+    assert ran(done) == ["a.one", "a.two"]
+
+
+def test_what_has_no_answer_is_not_written_to_the_list(
+    failing: Callable[..., Result], tmp_path: Path, release: Path
+) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text("a.one # why\na.two\n")
+    arguments = ("--known-failures", known, "--write-known-failures")
+    done = failing("a.two b.one", *arguments, dying="a.one c")
+    assert done.exit_code == 1
+    assert known.read_text() == "a.one # why\na.two\nb.one\n", "a listed case keeps its line and its reason"
+    known.unlink()
+    dead = failing("", *arguments, dying=" ".join(NAMES), paths=(release,))
+    assert dead.exit_code == 1
+    assert known.read_text() == ""
+    assert failing("", "--known-failures", known, "--shard", "1/4", dying="a.one c").exit_code == 1
+
+
+# Entries whose case does not exist
+
+
+def test_entries_without_a_case_are_named_and_dropped(
+    failing: Callable[..., Result], tmp_path: Path, release: Path
+) -> None:
+    known = tmp_path / "known.txt"
+    text = "# ours\nold.one\na.two\nold.two # why\n"
+    known.write_text(text)
+    for options in ((), ("--shard", "1/4"), ("--json",), ("--tap", "-")):
+        done = failing("a.two", "--known-failures", known, *options, paths=(release,))
+        assert done.exit_code == 0, "they do not fail a run"
+        assert done.stderr == (
+            f"roomver: {known}: these cases do not exist; remove them, or use --write-known-failures:\n"
+            f"  {known}:2: old.one\n"
+            f"  {known}:4: old.two\n"
+        )
+    arguments = ("--known-failures", known, "--write-known-failures")
+    for options, paths in ((("--case", "*"), (release,)), ((), (release / "v.json",))):
+        done = failing("a.two", *arguments, *options, paths=paths)
+        assert (done.stderr, known.read_text()) == ("", text), "they may be elsewhere"
+    done = failing("a.two", *arguments, paths=(release,))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"{known}: 1 known failure written: 0 new, 2 removed" in done.stdout
+    assert known.read_text() == "# ours\na.two\n"
+
+
+# Files that a run writes
+
+
+@pytest.mark.parametrize("option", ["--junit", "--tap", "--known-failures"])
+@pytest.mark.parametrize(
+    ("place", "reason"), [("missing/file", "No such file or directory"), ("folder", "Is a directory")]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_run(
+    failing: Callable[..., Result], tmp_path: Path, option: str, place: str, reason: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    target = tmp_path / place
+    if option == "--known-failures":
+        if place == "folder":
+            return  # a list is read first, which says the same
+        arguments: tuple[object, ...] = (option, target, "--write-known-failures")
+    else:
+        arguments = (option, target)
+    done = failing("", *arguments, "--impl", "no-such-program-to-start")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"roomver: {target}: it cannot be written: {reason}\n"
+
+
+def test_a_list_that_is_written_again_is_complete_or_as_it_was(
+    failing: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text("a.two\n")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    done = failing("a.two c", "--known-failures", known, "--write-known-failures")
+    assert (done.exit_code, known.read_text()) == (2, "a.two\n")
+    assert done.stderr == f"roomver: {known}: it cannot be written: No space left on device\n"
 
 
 def test_known_failures_are_marked_as_such(failing: Callable[..., Result], tmp_path: Path) -> None:

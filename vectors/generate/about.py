@@ -100,21 +100,17 @@ class _Situation:
         create = self.create or {"content": {}, "sender": None}
         creators = [create["sender"], *(create["content"].get("additional_creators") or ())]
         if self.number >= 12 and user in creators:
-            return "that of a creator, above all others"
+            return "infinite (creator)"
         levels = self.levels()
         if levels is None:
-            return "100, as the creator's without power levels" if user == creators[0] else "0"
+            return "100 (creator; the room has no power levels)" if user == creators[0] else "0"
         users = levels.get("users")
         if isinstance(users, dict) and user in users:
             return _shown(users[user])
         return _shown(levels.get("users_default", 0))
 
     def needed(self, name: str) -> str:
-        levels = self.levels()
-        if levels is None:
-            # Without power levels, nothing needs a level to be sent.
-            return "0" if name.endswith("_default") else str(_DEFAULTS[name])
-        return _shown(levels.get(name, _DEFAULTS[name]))
+        return _shown((self.levels() or {}).get(name, _DEFAULTS[name]))
 
     def needed_to_send(self) -> str:
         if self.event["type"] == THIRD_PARTY_INVITE:
@@ -249,7 +245,8 @@ class _Situation:
             removal = "An unban needs level {ban}, level {kick} as a kick does"
         needed = {name: self.needed(name) for name in ("ban", "invite", "kick", "redact")}
         text = (
-            " Up to version 9, a level may also be text: an integer, a sign before it, white space around it."
+            " Up to version 9, a level may also be text: an integer with an optional sign, surrounded by"
+            " white space."
         )
         users = self.content.get("users")
         texts = isinstance(users, dict) and any(isinstance(one, str) for one in users.values())

@@ -122,8 +122,7 @@ SENTENCES = {
     ),
     "required_signers.sender_historical": (
         "The localpart of the sender has characters that only historical user IDs have. The server comes"
-        " after"
-        " the first colon."
+        " after the first colon."
     ),
     "sign_event.small": (
         "An event with few keys, from the tests of Synapse: signing hashes it and signs the redacted form."

@@ -35,7 +35,8 @@ REASONS = {
         "The authorising user must be in the room and have the level to invite, {invite}.{authorisers}"
     ),
     "member.join.restricted.allowed": (
-        "The authorising user is in the room and has the level to invite ({invite}; theirs is {authoriser})."
+        "The authorising user is in the room and has the level to invite: {invite} is needed, and theirs is"
+        " {authoriser}."
     ),
     "member.join.public": "So anyone who is not banned may join.",
     "member.join.otherwise": "Neither the join rule nor an invite allows the join.",

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, Final
@@ -46,11 +47,20 @@ def write_file(output: str, data: bytes) -> None:
     Raises:
         InputError: if it cannot be written.
     """
-    path = Path(output)
     if output == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    elif path.exists() and not path.is_file():
+    else:
+        write_path(Path(output), data)
+
+
+def write_path(path: Path, data: bytes) -> None:
+    """Write a file, which may exist. A device is written to.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    if path.exists() and not path.is_file():
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -58,6 +68,25 @@ def write_file(output: str, data: bytes) -> None:
     else:
         with complete_file(path) as out:
             out.write(data)
+
+
+def check_writable(path: Path) -> None:
+    """Check that `write_path` can write a file, before the work whose result it takes. Nothing changes.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        if path.exists() and not path.is_file():
+            with path.open("ab"):
+                pass
+        else:
+            with TemporaryFile(dir=path.parent):
+                pass
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ...suite.document import CaseResult, Outcome
+from .results import as_listed
 
 # Characters that XML 1.0 cannot represent, lone surrogates included.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -18,14 +19,15 @@ def as_junit(results: Sequence[CaseResult], name: str, known: Container[str] = (
     Args:
         results: of one run.
         name: the name of the implementation.
-        known: the names of known failures. They count as skipped; one that passes counts as failed.
+        known: the names of known failures; see `as_listed`. They count as skipped; one that passes counts as
+            failed.
     """
     root = ET.Element("testsuites", {"name": _text(name)})
     for operation in dict.fromkeys(result.case.operation for result in results):
         mine = [result for result in results if result.case.operation == operation]
         suite = ET.SubElement(root, "testsuite", {"name": operation, "tests": str(len(mine))})
         for result in mine:
-            _add_case(suite, result, known=result.case.name in known)
+            _add_case(suite, result, known=as_listed(result, known))
         for count, tag in (("failures", "failure"), ("skipped", "skipped")):
             suite.set(count, str(len(suite.findall(f"testcase/{tag}"))))
     ET.indent(root)

@@ -1,7 +1,8 @@
 """The list of known failures of an implementation: cases that a run expects to fail.
 
 One name per line; ``#`` begins a comment, and blank lines are ignored. A run fails if a case fails that is
-not in the list, or if a case of the list passes. Cases that did not run are not judged.
+not in the list, or if a case of the list passes. Cases that did not run are not judged, and a case without a
+valid answer is never a known failure.
 """
 
 import re
@@ -34,6 +35,11 @@ class KnownFailures:
 
     def __contains__(self, name: object) -> bool:
         return name in self.numbers
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """Return the names in the list that are not among those of all cases, in the order of the list."""
+        every = frozenset(names)
+        return [name for name in self.numbers if name not in every]
 
 
 class Written(NamedTuple):
@@ -75,21 +81,30 @@ def read_known_failures(path: Path, *, optional: bool = False) -> KnownFailures:
         if not _NAME.fullmatch(entry):
             raise InputError(name, f"line {number}: not the name of a case: {printable(entry)}")
         if entry in numbers:
-            raise InputError(name, f"line {number}: {entry} stands here twice")
+            raise InputError(name, f"line {number}: {entry} is listed twice")
         numbers[entry] = number
     return KnownFailures(name, lines, numbers)
 
 
-def rewrite(known: KnownFailures, results: Iterable[CaseResult]) -> Written:
+def rewrite(known: KnownFailures, results: Iterable[CaseResult], absent: Iterable[str] = ()) -> Written:
     """Return the list with the failures of a run. The lines of cases that failed or did not run stay.
 
-    New names follow in the order of their names.
+    New names follow in the order of their names. A failure without a valid answer is not among them.
+
+    Args:
+        known: the list before the run.
+        results: of the run.
+        absent: names whose cases do not exist. Their lines do not stay.
     """
-    outcomes = {result.case.name: result.outcome for result in results}
-    lines = [line for line in known.lines if outcomes.get(_entry(line), Outcome.FAILED) is Outcome.FAILED]
+    by_name = {result.case.name: result for result in results}
+    gone = {name for name, result in by_name.items() if result.outcome is not Outcome.FAILED}
+    gone.update(absent)
+    lines = [line for line in known.lines if _entry(line) not in gone]
     kept = sum(bool(_entry(line)) for line in lines)
     new = sorted(
-        name for name, outcome in outcomes.items() if outcome is Outcome.FAILED and name not in known
+        name
+        for name, result in by_name.items()
+        if result.outcome is Outcome.FAILED and result.got is not None and name not in known
     )
     text = "".join(f"{line}\n" for line in (*lines, *new))
     return Written(text, kept + len(new), len(new), len(known.numbers) - kept)

@@ -24,7 +24,7 @@ def results_document(
     Args:
         results: in the order of the cases.
         implementation: its name.
-        known: the names of known failures.
+        known: the names of known failures; see `as_listed`.
     """
     table: dict[str, Any] = {}
     for result in results:
@@ -37,8 +37,18 @@ def results_document(
         "implementation": implementation,
         **total,
         "operations": table,
-        "cases": [_entry(result, known=result.case.name in known) for result in results],
+        "cases": [_entry(result, known=as_listed(result, known)) for result in results],
     }
+
+
+def as_listed(result: CaseResult, known: Container[str]) -> bool:
+    """Tell whether a result is one that a list of known failures speaks of.
+
+    Its case is listed, and the implementation gave a valid answer. That a program crashes, or does not answer
+    in time, is never a known failure.
+    """
+    no_answer = result.outcome is Outcome.FAILED and result.got is None
+    return result.case.name in known and not no_answer
 
 
 def _entry(result: CaseResult, *, known: bool) -> JsonObject:

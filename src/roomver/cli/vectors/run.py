@@ -15,11 +15,20 @@ from ... import __version__
 from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome, compare, run_case
 from ..common import console, example
+from ..written import check_writable, write_path
 from .implementation import Implementation, NoAnswer
 from .junit import as_junit
 from .known import KnownFailures, read_known_failures, rewrite
-from .results import results_document
-from .selection import Shard, filter_options, paths_argument, select_cases, shard_option
+from .results import as_listed, results_document
+from .selection import (
+    Shard,
+    filter_options,
+    has_whole_suite,
+    paths_argument,
+    select_cases,
+    shard_option,
+    take_shard,
+)
 from .summary import Run, print_results
 from .tap import as_tap
 
@@ -64,14 +73,15 @@ T = TypeVar("T")
     "known_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="A list of cases that are expected to fail, one name per line. Other failures fail the run, and so"
-    " do listed cases that pass.",
+    help="A list of cases that are expected to fail, one name per line. The run fails if another case fails,"
+    " if a listed case passes, or if the program does not answer.",
 )
 @click.option(
     "--write-known-failures",
     "write_known",
     is_flag=True,
-    help="Write the failures of this run to the list. Comments, and cases that are not run, stay in it.",
+    help="Write the failures of this run to the list, except cases without an answer. Comments, and cases"
+    " that are not run, stay in it. A run of the whole suite removes cases that do not exist.",
 )
 @click.option(
     "--diff",
@@ -118,13 +128,22 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     Without a FILE or FOLDER the suite that ships with roomver is run. A folder is searched for JSON files,
     subfolders included. A case that the program of --impl does not support does not count as failed.
 
-    Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error or
-    unreadable file. With --known-failures, a listed case must fail, and one that passes ends with 1.
+    Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error, or a
+    file that cannot be read or written. With --known-failures, a listed case must fail, with an answer: if
+    it passes, or if the program crashes or does not answer in time, the run ends with 1. All cases may fail
+    as listed only if the run is narrowed: by --case, --operation, --room-version, or a FILE or FOLDER that
+    is not a whole release.
     """
     tap_only = tap is not None and str(tap) == "-"
     _check_options(known_file, write_known=write_known, first_only=first_only, both=tap_only and as_json)
     known = KnownFailures() if known_file is None else read_known_failures(known_file, optional=write_known)
-    cases = select_cases(paths, operations, room_versions, globs, shard)
+    for file in (junit, None if tap_only else tap, known_file if write_known else None):
+        if file is not None:
+            check_writable(file)
+    chosen = select_cases(paths, operations, room_versions, globs)
+    narrowed = bool(operations or room_versions or globs) or not has_whole_suite(paths)
+    absent = [] if narrowed else known.absent(case.name for case in chosen)
+    cases = take_shard(chosen, shard, paths)
     if command is None:
         outputs = (run_case(case) for case in _with_progress(cases))
     else:
@@ -134,12 +153,14 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
         name = f"roomver {__version__}" if command is None else command
     told = ""
     if known_file is not None and write_known:
-        known, told = _write_known(known_file, known, results)
-    run = Run(results, name, known, paths, diff, len(cases) - len(results))
+        known, told = _write_known(known_file, known, results, absent)
+    elif absent:
+        _print_absent(known, absent)
+    run = Run(results, name, known, paths, diff, len(cases) - len(results), narrowed)
     if junit is not None:
-        junit.write_bytes(as_junit(results, name, known))
+        write_path(junit, as_junit(results, name, known))
     if tap is not None and not tap_only:
-        tap.write_text(as_tap(results, known), encoding="ascii", newline="\n")
+        write_path(tap, as_tap(results, known).encode("ascii"))
     if as_json:
         click.echo(json.dumps(results_document(results, name, known), indent=1))
     elif tap_only:
@@ -166,20 +187,27 @@ def _until_failure(outputs: Generator[CaseResult], known: KnownFailures | None) 
     with closing(outputs):
         for result in outputs:
             results.append(result)
-            if known is not None and result.outcome is Outcome.FAILED and result.case.name not in known:
+            if known is not None and result.outcome is Outcome.FAILED and not as_listed(result, known):
                 break
     return results
 
 
 def _write_known(
-    file: Path, known: KnownFailures, results: Sequence[CaseResult]
+    file: Path, known: KnownFailures, results: Sequence[CaseResult], absent: Sequence[str]
 ) -> tuple[KnownFailures, str]:
     """Write the list with the failures of a run. Return it, and a line about it."""
-    written = rewrite(known, results)
-    file.write_text(written.text, encoding="utf-8", newline="\n")
+    written = rewrite(known, results, absent)
+    write_path(file, written.text.encode())
     failures = counted(written.names, "known failure", "known failures")
     told = f"{known.file}: {failures} written: {written.new:,} new, {written.removed:,} removed"
     return read_known_failures(file), told
+
+
+def _print_absent(known: KnownFailures, absent: Sequence[str]) -> None:
+    told = "these cases do not exist; remove them, or use --write-known-failures:"
+    click.echo(f"roomver: {known.file}: {told}", err=True)
+    for name in absent:
+        click.echo(f"  {known.file}:{known.numbers[name]}: {name}", err=True)
 
 
 def _with_progress(work: list[T]) -> Iterable[T]:

@@ -1,5 +1,6 @@
 """Which cases a command uses: its arguments and options, and the reading of the cases."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,6 @@ def select_cases(
     operations: Sequence[str],
     room_versions: Sequence[str],
     globs: Sequence[str],
-    shard: Shard | None = None,
 ) -> list[Case]:
     """Read cases, and keep those of the given operations, room versions and names. Empty means all.
 
@@ -115,11 +115,40 @@ def select_cases(
         and (not room_versions or case.room_version in room_versions)
         and (not globs or any(fnmatchcase(case.name, glob) for glob in globs))
     ]
-    where = ", ".join(map(str, paths)) or "the suite"
     if not selected:
-        raise InputError(where, "no case matches")
-    if shard is not None:
-        selected = selected[shard.number - 1 :: shard.of]
-        if not selected:
-            raise InputError(where, f"shard {shard} has no case")
+        raise InputError(_where(paths), "no case matches")
     return selected
+
+
+def take_shard(cases: list[Case], shard: Shard | None, paths: Sequence[Path]) -> list[Case]:
+    """Return the part of the cases that a shard names.
+
+    Raises:
+        InputError: naming the paths that the cases are from, if it has no case.
+    """
+    if shard is None:
+        return cases
+    part = cases[shard.number - 1 :: shard.of]
+    if not part:
+        raise InputError(_where(paths), f"shard {shard} has no case")
+    return part
+
+
+def _where(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths)) or "the suite"
+
+
+def has_whole_suite(paths: Sequence[Path]) -> bool:
+    """Tell whether the cases of some paths are at least those of a whole suite.
+
+    They are without any path, and if one of them is the folder of a release, whose manifest says so.
+    """
+    return not paths or any(map(_is_release, paths))
+
+
+def _is_release(path: Path) -> bool:
+    try:
+        manifest = json.loads((path / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("suite") == "roomver-vectors"

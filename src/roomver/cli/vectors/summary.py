@@ -20,7 +20,7 @@ from ..escaped import printable
 from ..tables import print_table
 from .difference import difference_lines, named_event
 from .known import KnownFailures
-from .results import Cell, brief, count_outcomes, make_cell
+from .results import Cell, as_listed, brief, count_outcomes, make_cell
 
 _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
 _SHOWN: Final = 600  # characters of an outcome
@@ -40,6 +40,7 @@ class Run:
         paths: the files and folders that the cases are from; empty for the suite of the package.
         diff: whether to show how each output differs.
         left: how many cases were not run, because the run stopped at a failure.
+        narrowed: whether the cases were chosen: by name, operation or room version, or as a part of a suite.
     """
 
     results: Sequence[CaseResult]
@@ -48,12 +49,13 @@ class Run:
     paths: Sequence[Path] = ()
     diff: bool = False
     left: int = 0
+    narrowed: bool = False
 
     @property
     def new(self) -> list[CaseResult]:
-        """The failures that are not known."""
+        """The failures that are not known. A failure without a valid answer never is."""
         return [
-            one for one in self.results if one.outcome is Outcome.FAILED and one.case.name not in self.known
+            one for one in self.results if one.outcome is Outcome.FAILED and not as_listed(one, self.known)
         ]
 
     @property
@@ -69,11 +71,15 @@ class Run:
     def good(self) -> bool:
         """Whether the cases did what was expected of them, and at least one passed.
 
-        If fewer cases were run than there are known failures, all of them may fail as known.
+        In a narrowed run, all may fail as known: it may have been narrowed to known failures. In a whole run,
+        an implementation of which nothing passes is broken, even if the list was written when it was.
         """
+        return not self.new and not self.fixed and self._some_as_expected
+
+    @property
+    def _some_as_expected(self) -> bool:
         counts = count_outcomes(self.results)
-        as_known = counts["failed"] and len(self.results) < len(self.known.numbers)
-        return not self.new and not self.fixed and bool(counts["passed"] or as_known)
+        return bool(counts["passed"] or (self.narrowed and counts["failed"]))
 
 
 def print_results(run: Run) -> None:
@@ -89,6 +95,8 @@ def print_results(run: Run) -> None:
         out.print()
     if run.fixed:
         _print_fixed(out, run)
+    if run.known.file and any(one.got is None for one in run.new):
+        out.print("A case without a valid answer is never a known failure.", soft_wrap=True)
     if run.new and not run.diff:
         out.print("--diff shows how each output differs", soft_wrap=True)
     out.print(printable(f"{run.implementation}: {_totals(run)}"), soft_wrap=True)
@@ -116,6 +124,8 @@ def _totals(run: Run) -> str:
         told += f"; {counted(len(run.fixed), 'known failure passes', 'known failures pass')}"
     if run.left:
         told += f"; stopped at a failure, {counted(run.left, 'case was', 'cases were')} not run"
+    elif not run.new and not run._some_as_expected:
+        told += "; no case passed"
     return told
 
 

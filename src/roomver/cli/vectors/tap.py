@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from ...suite.document import CaseResult, Outcome
 from ..escaped import ascii_json
-from .results import expected_json
+from .results import as_listed, expected_json
 
 
 def as_tap(results: Sequence[CaseResult], known: Container[str]) -> str:
@@ -12,11 +12,12 @@ def as_tap(results: Sequence[CaseResult], known: Container[str]) -> str:
 
     Args:
         results: of one run.
-        known: the names of known failures. They are marked as TODO; one that passes is a failure.
+        known: the names of known failures; see `as_listed`. They are marked as TODO; one that passes is a
+            failure.
     """
     lines = ["TAP version 14", f"1..{len(results)}"]
     for number, result in enumerate(results, 1):
-        lines += _point(number, result, known=result.case.name in known)
+        lines += _point(number, result, known=as_listed(result, known))
     return "\n".join(lines) + "\n"
 
 
