@@ -22,7 +22,7 @@ on another branch is not an act against those who joined before they had it.
 be rebuilt, whether an event is of another branch is unknown because of missing events, or a bound is reached.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,9 @@ __all__ = ["ExplainedReset", "Intent", "explain_resets"]
 
 MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
+
+CLASSES: Final = {one: one.value for one in (Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED)}
+"""The classes in words, in the order in which they are told: what needs attention comes first."""
 
 _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
 
@@ -96,7 +99,11 @@ class ExplainedReset:
 
 
 def explain_resets(
-    found: RoomCheck, most: int | None = MERGES, progress: Callable[[int, int], None] | None = None
+    found: RoomCheck,
+    most: int | None = MERGES,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    only: Collection[Reset] | None = None,
 ) -> tuple[ExplainedReset, ...]:
     """Explain the state resets of a room.
 
@@ -105,6 +112,7 @@ def explain_resets(
         most: the number of merges to resolve once more; None for all. The resets of other merges are not
             classified.
         progress: called with the number of merges resolved, and the number of all.
+        only: the resets to explain; None for all of the room.
 
     Returns:
         The resets: unintended ones first, then those that are not classified; the most important keys
@@ -112,7 +120,7 @@ def explain_resets(
 
     Cost: a resolution for each of these merges, and the states before it.
     """
-    resets = found.replay.resets()
+    resets = found.replay.resets() if only is None else only
     by_merge: dict[EventId | None, list[Reset]] = {}
     for reset in resets:
         by_merge.setdefault(reset.merge, []).append(reset)
@@ -128,7 +136,7 @@ def explain_resets(
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
         explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
-    classes = [Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED]
+    classes = [*CLASSES]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
 
 
