@@ -17,6 +17,7 @@ from .loaded import LoadedRoom
 from .people import few_words
 from .progress import work_progress
 from .said import Teller, call_text, key_words, listed_ids, print_lines
+from .sources import may_be_a_name
 
 _SHOWN: Final = 8  # events and entries that are listed of each kind
 _NAME: Final = 200  # characters of the name of a source
@@ -51,7 +52,8 @@ def compare_command(asked: Asked) -> None:
         raise click.UsageError("--cache keeps one room, and compare reads two: leave it out")
     other, *more = asked.rest
     if more:
-        if asked.choice.named is not None or more[0][:1] not in ("!", "#"):
+        is_room = more[0][:1] in ("!", "#") or may_be_a_name(more[0])
+        if asked.choice.named is not None or not is_room:
             raise click.UsageError("compare reads two sources of one room: A B '!ROOM'")
         asked = replace(asked, choice=asked.choice._replace(named=more[0]))
     one = asked.alone(asked.source).load()

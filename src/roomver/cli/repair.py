@@ -1,6 +1,5 @@
 """``roomver repair``: which state a room would have if nothing were missing, and what would change."""
 
-from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
@@ -9,7 +8,7 @@ import click
 from ..errors import counted, listed
 from ..explain.change import where_said
 from ..explain.repairing import Basis, Repaired, repair
-from ..explain.resets import CLASSES, Intent
+from ..explain.resets import Intent, class_numbers
 from ..readers.state_ids import read_state_ids
 from ..types import EventId
 from .asked import Asked, room_command
@@ -106,8 +105,6 @@ def _reset_words(repaired: Repaired, teller: Teller) -> list[str]:
     resets = [one.reset for one in repaired.changes if one.reset is not None]
     if resets:
         merges = list(dict.fromkeys(one.merge for one in resets))
-        classes = Counter(one.intent for one in resets)
-        numbers = ", ".join(f"{classes[one]:,} {text}" for one, text in CLASSES.items() if classes[one])
         where = teller.fresh(where_said(merges[0]))
         if len(merges) > 1:
             where = f"at {counted(len(merges), 'merge', 'merges')}; the first {where.removeprefix('at ')}"
@@ -116,8 +113,8 @@ def _reset_words(repaired: Repaired, teller: Teller) -> list[str]:
             if len(resets) == 1
             else ("of these changes come from state resets")
         )
-        words = [f"{len(resets):,} {of}, {where}: {numbers}."]
-        if classes[Intent.UNINTENDED] or classes[Intent.UNKNOWN]:
+        words = [f"{len(resets):,} {of}, {where}: {class_numbers(resets)}."]
+        if any(one.intent is not Intent.DESIGNED for one in resets):
             words.append(
                 "The rules give this state, but nobody is known to have meant it: do not apply these changes"
                 " before you know why they were lost."

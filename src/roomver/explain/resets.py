@@ -22,7 +22,8 @@ on another branch is not an act against those who joined before they had it.
 be rebuilt, whether an event is of another branch is unknown because of missing events, or a bound is reached.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,13 +37,12 @@ from .history import Side
 from .intent import Intent, IntentFinder, Judgement
 from .said import Said, said, said_data
 
-__all__ = ["ExplainedReset", "Intent", "explain_resets"]
+__all__ = ["ExplainedReset", "Intent", "class_numbers", "explain_resets"]
 
 MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
 
-CLASSES: Final = {one: one.value for one in (Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED)}
-"""The classes in words, in the order in which they are told: what needs attention comes first."""
+_CLASSES: Final = (Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED)  # what needs attention comes first
 
 _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
 
@@ -136,8 +136,14 @@ def explain_resets(
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
         explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
-    classes = [*CLASSES]
+    classes = [*_CLASSES]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
+
+
+def class_numbers(resets: Iterable[ExplainedReset]) -> str:
+    """Return how many resets are of each class, in words: ``12 unintended, 1 as designed``."""
+    classes = Counter(one.intent for one in resets)
+    return ", ".join(f"{classes[one]:,} {one.value}" for one in _CLASSES if classes[one])
 
 
 def _rank(reset: Reset) -> int:
