@@ -332,12 +332,51 @@ def test_the_answer_of_another_server_tells_what_the_events_do_not(write: Write)
     assert (text.exit_code, data["basis"]) == (1, "answers")
 
 
+def test_changes_that_come_from_a_state_reset_are_told_first_and_at_each_entry(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server still has the members that a merge removed. Nobody should remove them unseen."""
+    monkeypatch.setenv("COLUMNS", "80")
+    _, resets = ask("resets", *RESET)
+    _, state = ask("repair", *RESET)
+    lost = [one["lost"] for one in resets["resets"]]
+    ids = write("ids.txt", "\n".join([*state["pdu_ids"], *lost]))
+    text, data = ask("repair", *RESET, "--against", ids)
+    assert text.exit_code == 1
+    paragraph = " ".join(text.stdout.split("\n\n")[1].split())
+    assert paragraph.startswith("12 of these changes come from state resets, at the merge before")
+    assert "12 unintended." in paragraph
+    assert paragraph.endswith(f"roomver resets {shlex.join(RESET)}")
+    assert flat(text).count("State reset: state resolution undid it at the merge before") == 12
+    assert paragraph.split(" to explain them:")[0] in data["summary"]
+    assert {one["reset"]["class"] for one in data["changes"]} == {"unintended"}
+    assert {one["reset"]["merge"] for one in data["changes"]} == {resets["resets"][0]["merge"]}
+    assert_fits(text)
+
+
+def test_a_state_after_resets_is_not_told_as_the_one_that_people_meant() -> None:
+    """The server may have been reset too."""
+    text, data = ask("repair", *RESET)
+    assert data["resets"] == 12
+    assert "State resolution undid 12 changes in this room (state resets)." in data["summary"]
+    assert "it does not bring back what was lost" in flat(text)
+
+
+def test_a_state_that_is_not_compared_is_listed() -> None:
+    text, data = ask("repair", *RESET)
+    assert not data["compared"]
+    _, _, listed = text.stdout.partition("\nthe state\n")
+    assert listed.count("($") == len(data["known"])
+
+
 def test_a_database_whose_state_is_right_needs_no_repair(tmp_path: Path) -> None:
     database = str(unpacked_sqlite(tmp_path))
     text, data = ask("repair", database, room_named("local-v11"))
     assert (text.exit_code, data["changes"], data["basis"]) == (0, [], "events")
     text, data = ask("repair", database, room_named("partial-v11"))
     assert text.exit_code == 3
+    assert "The server joined with partial state" in data["summary"]
+    assert "No server's state is given" not in data["summary"]
     assert run("repair", database, room_named("local-v11"), "--ids", "--json").exit_code == 2
 
 

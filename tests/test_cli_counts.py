@@ -42,11 +42,11 @@ def test_rooms_says_how_many_events_the_server_of_a_recording_rejected() -> None
 @pytest.mark.parametrize(
     ("name", "joined", "ends", "words"),
     [
-        ("local-v11", "5", "2", ["local-v11"]),
+        ("local-v11", "5", "2", ['"local-v11"']),
         ("left-v10", "-", "1", ["left"]),
         ("invited-v11", "-", "-", ["invited"]),
         ("turned-down-v12", "-", "-", ["not in the room"]),
-        ("partial-v11", "-", "1", ["partial-v11", "unfinished partial join"]),
+        ("partial-v11", "-", "1", ['"partial-v11"', "unfinished partial join"]),
     ],
 )
 def test_members_that_the_server_does_not_know_are_not_counted_as_none(

@@ -28,13 +28,24 @@ def test_a_room_without_decisions_of_its_server(write: Write) -> None:
 def test_a_room_that_agrees_with_its_server_and_the_call_that_explains_an_event() -> None:
     file = str(ROOMS / "v11.jsonl")
     code, (first, *lines, last) = verdict(file)
-    assert (code, first) == (0, f"{file}: no problems found")
+    assert (code, first) == (0, f"{file}: no problems found, but 7 state resets (not classified)")
     assert lines == [
         "  34 events rejected and 5 soft-failed, as the server did",
         "  everything agrees with what the server decided",
+        f"  to classify the state resets: roomver resets {file}",
     ]
     words = shlex.split(last.partition(": roomver ")[2])
     assert run(*words).exit_code == 1
+
+
+def test_state_resets_are_in_the_verdict_although_they_are_no_findings() -> None:
+    room = Path(__file__).parent / "data" / "cases" / "m_16629_reset.jsonl"
+    call = (str(room), "--keys", str(room.with_suffix(".keys.json")))
+    code, (first, *_, last) = verdict(*call)
+    assert (code, first) == (0, f"{room}: no problems found, but 12 state resets (not classified)")
+    assert last.strip() == f"to classify the state resets: roomver resets {shlex.join(call)}"
+    # What is checked alone is in no state.
+    assert verdict(*call, "--alone")[1][0] == f"{room}: no problems found"
 
 
 def test_a_difference_is_a_problem(write: Write) -> None:
@@ -88,7 +99,7 @@ def test_without_a_servers_decisions_rejected_events_may_be_as_it_rejected_them(
     said = "\n  no server's decisions to compare with: rejected events may be as their server rejected them\n"
     plain = [json.loads(line)["pdu"] for line in lines]
     text = run("check", write("plain.jsonl", plain)).stdout
-    assert said in text.split(": problems found\n")[1]
+    assert said in text.split(": problems found, and 7 state resets (not classified)\n")[1]
     assert said not in run("check", str(ROOMS / "v11.jsonl")).stdout
     # Without rejected events, there is nothing to say.
     good = public_room()

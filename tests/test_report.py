@@ -157,7 +157,10 @@ def test_the_data_is_that_of_the_room(tmp_path: Path) -> None:
     assert sorted(map(json.dumps, pdus), key=str) == sorted(
         (json.dumps({key: one[key] for key in sorted(one)}) for one in map(sorted_keys, given)), key=str
     )
-    assert core["verdict"] == "20 events: all accepted. State resolution undid 12 changes."
+    assert (
+        core["verdict"]
+        == "20 events: all accepted. State resolution undid 12 changes (state resets): 12 unintended."
+    )
 
 
 def whole(text: str, ids: list[str]) -> str:
@@ -248,7 +251,9 @@ def test_it_says_what_was_written(tmp_path: Path) -> None:
     result = run("report", RESET, "--unsigned", "-o", str(target))
     assert result.exit_code == 0
     first, second, *_ = result.stdout.splitlines()
-    assert first == "20 events: all accepted. State resolution undid 12 changes."
+    assert (
+        first == "20 events: all accepted. State resolution undid 12 changes (state resets): 12 unintended."
+    )
     assert second.startswith(f"written: {target} (0.")
 
 

@@ -296,3 +296,48 @@ def test_a_room_id_may_follow_the_event(database: str, room_id: str) -> None:
     assert usual.stdout
     swapped = run("auth", database, event_id, room_id)
     assert (swapped.exit_code, swapped.stdout) == (usual.exit_code, usual.stdout)
+
+
+# The room by its name, without --room
+
+
+@pytest.mark.parametrize(
+    ("command", "rest"),
+    [
+        ("may", ("@alice:hs.example", "send", "m.room.topic")),
+        ("may", ("@alice:hs.example", "join")),
+        ("may", ("@alice:hs.example", "send", "m.room.topic", "key")),
+        ("history", ("m.room.topic",)),
+        ("history", ("m.room.member", "@alice:hs.example")),
+        ("state", ()),
+        ("keys", ()),
+        ("repair", ()),
+        ("resets", ()),
+    ],
+)
+def test_the_name_of_the_room_follows_the_database_in_every_command(
+    command: str, rest: tuple[str, ...], database: str
+) -> None:
+    named = run(command, database, "--room", ROOM, *rest)
+    assert named.exit_code in (0, 1, 3), named.output
+    after = run(command, database, ROOM, *rest)
+    assert (after.exit_code, after.stdout) == (named.exit_code, named.stdout), after.output
+
+
+def test_two_sources_are_compared_by_the_name_of_the_room(database: str, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.jsonl")
+    assert run("record", database, "--room", ROOM, "-o", other).exit_code == 0
+    expected = run("compare", database, other, "--room", ROOM)
+    assert expected.exit_code in (0, 1, 3), expected.output
+    for call in ((database, ROOM, other), (database, other, ROOM)):
+        found = run("compare", *call)
+        assert (found.exit_code, found.stdout) == (expected.exit_code, expected.stdout), found.output
+
+
+def test_a_type_and_a_key_are_not_taken_for_the_room(database: str, room_id: str) -> None:
+    """Only one room is left, or no room is called so: then both are what the help calls them."""
+    several = run("history", database, "m.room.topic", "key")
+    assert (several.exit_code, "choose one with --room" in several.stderr) == (2, True)
+    change(database, "DELETE FROM rooms WHERE room_id != ?", room_id)
+    found = run("history", database, ROOM, "m.room.topic")
+    assert found.stdout.startswith(f'{ROOM} for "m.room.topic": no event here sets it.')

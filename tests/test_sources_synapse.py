@@ -95,8 +95,8 @@ def test_rooms_lists_the_rooms_of_the_server_in_80_columns(base: Path) -> None:
 
 NAMES = {
     '{"name": "a\\u001b[2J\\nb"}': "a\\u001b[2J\\u000ab",
-    json.dumps({"name": "x" * 3000}): "x" * 41 + "…",
-    json.dumps({"name": "\u754c" * 30}): "\u754c" * 20 + " …",
+    json.dumps({"name": "x" * 3000}): "x" * 39 + "…",
+    json.dumps({"name": "\u754c" * 30}): "\u754c" * 19 + " …",
     '{"name": " "}': None,
     '{"name": 5}': None,
     '{"name": "': None,
@@ -119,7 +119,7 @@ def test_a_rooms_name_is_escaped_and_shortened(
     path, expected = changed(rename), NAMES[content]
     names = {room["room_id"]: room["name"] for room in json.loads(run("rooms", path, "--json").stdout)}
     shown = [line.rstrip() for line in run("rooms", path).stdout.splitlines() if line.startswith("  ")]
-    assert shown == ([] if expected is None else [f"  {expected}"])
+    assert shown == ([] if expected is None else [f'  "{expected}"'])
     assert set(names.values()) == {None, *([json.loads(content)["name"]] if expected else [])}
 
 

@@ -271,6 +271,9 @@ def test_a_reset_leads_to_the_command_that_explains_it(tmp_path: Path) -> None:
         call = shlex.split(after[1].strip())
         assert call[1] == ("check" if "--algorithm" in more else "resets")
         assert run(*call[1:]).exit_code in (0, 1)
+        assert after[0] == "  12 state resets, not classified"
+        if "--require-signatures" not in more:
+            assert "1 ok no problems found, but 1 with state resets" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ def rows(page: Any) -> list[str]:
 def test_it_opens_and_says_what_the_room_is(open_room: Open) -> None:
     page = open_room(RESET).page
     assert page.title() == page.inner_text("h1") == "!room:one.example"
-    assert page.inner_text("#verdict") == "20 events: all accepted. State resolution undid 12 changes."
+    assert (
+        page.inner_text("#verdict")
+        == "20 events: all accepted. State resolution undid 12 changes (state resets): 12 unintended."
+    )
     assert "v10" in page.inner_text("#room")
     assert len(rows(page)) == 20
     assert rows(page)[0] == 'message "merge"'

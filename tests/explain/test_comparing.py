@@ -94,6 +94,10 @@ def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
     assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
     assert [one.outcome for one in found.outcomes] == [("soft-failed", "accepted")]
     assert "The order in which events arrive decides this" in text(found)
+    sides = ["".join(str(part.value) for part in why) for why in found.parting.sides]
+    assert sides[0].startswith(f"{message.event_id} was soft-failed: ")
+    assert sides[1].startswith(f"{message.event_id} was accepted: ")
+    assert [one.count(". ") for one in sides] == [0, 0]  # one sentence each
 
 
 @pytest.mark.parametrize("swapped", [False, True])

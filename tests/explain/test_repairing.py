@@ -3,11 +3,12 @@
 from random import Random
 
 import pytest
-from builder import ALICE, VERSIONS
+from builder import ALICE, BOB, VERSIONS
 from played_rooms import played
-from replay.rooms import TOPIC, base_room
+from replay.rooms import TOPIC, Branches, base_room
 
 from roomver.explain.repairing import Basis, repair
+from roomver.explain.resets import Intent
 from roomver.replay import replay_room
 from roomver.state import entries_of, unknown_of
 
@@ -78,3 +79,35 @@ def test_events_of_the_servers_state_that_no_source_has_keep_their_keys_unknown(
     assert repaired.changes == ()  # the server may have the topic under an event that is missing here
     assert repaired.basis is Basis.EVENTS
     assert entries_of(repaired.state)[TOPIC] == topic.event_id
+
+
+def test_an_entry_that_a_state_reset_undid_is_told_as_such() -> None:
+    room = base_room("10")
+    old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = Branches(room)
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        room.add("m.room.topic", BOB, {"topic": "newer"}, state_key="")
+        server = {one.event_id for one in room.state.values()}
+        lost = room.state[TOPIC]
+    fork.merge()
+    found = checked(room.events.values(), "10")
+    (reset,) = found.replay.resets()
+    repaired = repair(found, server)
+    assert repaired.resets == 1
+    (change,) = [one for one in repaired.changes if one.key == TOPIC]
+    assert (change.before, change.after) == (lost.event_id, old.event_id)
+    assert change.reset is not None
+    assert (change.reset.merge, change.reset.intent) == (reset.merge, Intent.DESIGNED)
+    assert "".join(str(part.value) for part in change.why).startswith(
+        "State reset: state resolution undid it"
+    )
+    others = [one for one in repaired.changes if one.key != TOPIC]
+    assert [(one.key[0], one.reset) for one in others] == [("m.room.member", None)]
+
+    # A topic that was set after the reset is no consequence of it.
+    room.add("m.room.topic", ALICE, {"topic": "newest"}, state_key="")
+    repaired = repair(checked(room.events.values(), "10"), server)
+    assert [one.reset for one in repaired.changes] == [None, None]
+    assert repaired.resets == 1

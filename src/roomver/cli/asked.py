@@ -24,7 +24,7 @@ from .guidance import not_a_room
 from .loaded import LoadedRoom
 from .loading import load_room
 from .processes import jobs_option
-from .sources import Choice, immutable_option, may_be_a_name, named_room_option, one_room
+from .sources import Choice, immutable_option, may_be_a_name, must_be_room, named_room_option, one_room
 from .version_options import room_version_option, version_file_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -144,6 +144,9 @@ def room_command(
             **values: Any,
         ) -> Any:
             source, found, others = _split(names, room_ids, most)
+            # One of few arguments may also be the first of the command's own.
+            if found is None and least < len(others) and must_be_room(others[0], source, immutable=immutable):
+                found, *others = others
             if not least <= len(others) <= most:
                 few = "few" if len(others) < least else "many"
                 told = f"too {few} arguments: expected {metavar}"
@@ -154,7 +157,7 @@ def room_command(
                 source=source,
                 more_files=more_files,
                 choice=Choice(found, immutable),
-                rest=others,
+                rest=tuple(others),
                 version=version,
                 key_files=key_files,
                 now=now,
@@ -184,9 +187,7 @@ def room_command(
     return decorate
 
 
-def _split(
-    names: tuple[str, ...], rooms: tuple[str, ...], most: int
-) -> tuple[str, str | None, tuple[str, ...]]:
+def _split(names: tuple[str, ...], rooms: tuple[str, ...], most: int) -> tuple[str, str | None, list[str]]:
     """Return the source, the room and the rest among the arguments.
 
     One argument more than `most` after a database is the name of a room.
@@ -197,8 +198,8 @@ def _split(
     source, *rest = names
     named = [*rooms]
     if not rest:
-        return source, one_room(named), ()
+        return source, one_room(named), []
     is_name = len(rest) == most + 1 and not named and is_database(source) and may_be_a_name(rest[0])
     if rest[0][:1] in ("!", "#") or is_name:
         named.append(rest.pop(0))
-    return source, one_room(named), tuple(rest)
+    return source, one_room(named), rest

@@ -17,6 +17,7 @@ from .loaded import LoadedRoom
 from .people import few_words
 from .progress import work_progress
 from .said import Teller, call_text, key_words, listed_ids, print_lines
+from .sources import may_be_a_name
 
 _SHOWN: Final = 8  # events and entries that are listed of each kind
 _NAME: Final = 200  # characters of the name of a source
@@ -51,7 +52,8 @@ def compare_command(asked: Asked) -> None:
         raise click.UsageError("--cache keeps one room, and compare reads two: leave it out")
     other, *more = asked.rest
     if more:
-        if asked.choice.named is not None or more[0][:1] not in ("!", "#"):
+        is_room = more[0][:1] in ("!", "#") or may_be_a_name(more[0])
+        if asked.choice.named is not None or not is_room:
             raise click.UsageError("compare reads two sources of one room: A B '!ROOM'")
         asked = replace(asked, choice=asked.choice._replace(named=more[0]))
     one = asked.alone(asked.source).load()
@@ -64,10 +66,10 @@ def compare_command(asked: Asked) -> None:
         teller = Teller({**two.events, **one.events}, others)
     if asked.as_json:
         summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
-        why = {} if compared.parting is None else {"parted": teller.fresh(compared.parting.why)}
+        why = {} if compared.parting is None else {"parted": " ".join(_parted(compared.parting, teller))}
         click.echo(ascii_json({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
     else:
-        _print(compared, teller, rooms)
+        _print(compared, teller, rooms, (same.alone(asked.source).call, same.alone(other).call))
         click.echo(f"\n{_more(compared, same, other)}")
     wrong = not compared.agree or any(compared.otherwise)
     raise click.exceptions.Exit(1 if wrong else 3 if compared.unknown else 0)
@@ -120,7 +122,15 @@ def _difference(compared: Compared) -> str:
     return f"The sources differ: {', '.join(told)}."
 
 
-def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRoom]) -> None:
+def _parted(parting: Parting, teller: Teller) -> list[str]:
+    """Say where the sources part, and then, in a line for each, why the event has its outcome there."""
+    sides = zip("AB", parting.sides, strict=bool(parting.sides))
+    return [teller.fresh(parting.why), *(f"{name}: {teller.text(why)}" for name, why in sides)]
+
+
+def _print(
+    compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRoom], calls: tuple[str, str]
+) -> None:
     out = console()
     print_lines([_summary(compared)], out)
     for name, room, number in zip("AB", rooms, compared.events, strict=True):
@@ -129,7 +139,10 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
         print_lines([f"  {name}: {few_words(room.file, _NAME)}, {events}, version {version}"], out)
     if compared.parting is not None:
         out.print(f"\nwhere they part: {compared.parting.part.value}", style="bold")
-        print_lines([f"  {teller.fresh(compared.parting.why)}", *_advice(compared.parting)], out)
+        lines = [f"  {one}" for one in _parted(compared.parting, teller)]
+        print_lines([*lines, *_advice(compared.parting)], out)
+        for call in _calls(compared.parting, calls):
+            click.echo(call)
     _print_entries("current state", compared.state, teller)
     _print_entries("current state as recorded", compared.recorded_state or (), teller)
     for name, ids in zip("AB", compared.recorded_lost, strict=True):
@@ -162,13 +175,13 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
 
 
 _ADVICE: Final = {
-    Cause.MISSING: "GET it from a server that has it, and add the answer with --also FILE:",
-    Cause.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
-    Cause.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
-    Cause.ARRIVAL: "explain shows in each source what the current state was when the event arrived.",
-    Cause.UNDECIDED: "More events decide it: the source in which it is undecided lacks some.",
-    Cause.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
-    Cause.STATE: "`roomver check` on each source compares its state with what its events give.",
+    Cause.MISSING: "To do: GET it from a server that has it, and add the answer with --also FILE:",
+    Cause.DROPPED: "To do: get a valid copy, or the key of its server: see `roomver keys`.",
+    Cause.DECISION: "To do: the events before it differ, or the keys. Compare the checks of both sources:",
+    Cause.ARRIVAL: "To do: compare what the current state was in each source when the event arrived:",
+    Cause.UNDECIDED: "To do: add the events that a source lacks to it, with --also. These name them:",
+    Cause.RECORDED: "To do: one of the servers did not follow the rules, or knew more. Compare the checks:",
+    Cause.STATE: "To do: `roomver check` on each source compares its state with what its events give.",
 }
 
 
@@ -178,6 +191,14 @@ def _advice(parting: Parting) -> list[str]:
     if parting.part is Cause.MISSING and parting.event_id is not None:
         lines += fetch_lines(parting.event_id)
     return lines
+
+
+def _calls(parting: Parting, calls: tuple[str, str]) -> list[str]:
+    """Return the calls that explain an event in both sources, if they decide it otherwise."""
+    event = None if parting.event_id is None or parting.lacks else call_text(parting.event_id)
+    if event is None or parting.part in (Cause.MISSING, Cause.DROPPED, Cause.STATE):
+        return []
+    return [f"    roomver explain {call} {event}" for call in calls]
 
 
 def _print_entries(title: str, entries: tuple[EntryDiffers, ...], teller: Teller) -> None:

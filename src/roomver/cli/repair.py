@@ -6,13 +6,16 @@ from typing import Final
 import click
 
 from ..errors import counted, listed
+from ..explain.change import where_said
 from ..explain.repairing import Basis, Repaired, repair
+from ..explain.resets import Intent, class_numbers
 from ..readers.state_ids import read_state_ids
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, display_name, example, opened
 from .escaped import ascii_json, printable
 from .explain import teller_of
+from .heard import say
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
 from .people import few_words
@@ -54,7 +57,8 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
     its answers to /state, /state_ids, /event_auth or /backfill. The state is resolved from all their events
     and from the states that they give at gaps. If events are missing all the same, the current states that
     the other sources give are used. What two of them contradict each other on is unknown, and so is what
-    nothing but the server's own state tells.
+    nothing but the server's own state tells. A state reset is a part of what the rules give: changes that go
+    back to one are marked, and `roomver resets` explains them.
 
     Nothing is written anywhere. The list of IDs is only printed if the state is known in whole.
 
@@ -84,16 +88,49 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
             loaded.say("the state is not known in whole, so its IDs are not printed", repaired.missing, None)
             raise click.exceptions.Exit(3)
         click.echo("\n".join(map(printable, repaired.ids)))
+        if words := _reset_words(repaired, teller):
+            say(f"roomver: {' '.join(words)} See `roomver resets {asked.call}`")
         raise click.exceptions.Exit(code)
     if asked.as_json:
-        click.echo(ascii_json({"summary": _summary(repaired), **repaired.to_dict()}, indent=1))
+        summary = " ".join([_summary(repaired, loaded), *_reset_words(repaired, teller)])
+        click.echo(ascii_json({"summary": summary, **repaired.to_dict()}, indent=1))
     else:
-        _print(repaired, teller, loaded)
+        _print(repaired, teller, loaded, asked)
         click.echo(f"\n{_more(repaired, asked)}")
     raise click.exceptions.Exit(code)
 
 
-def _summary(repaired: Repaired) -> str:
+def _reset_words(repaired: Repaired, teller: Teller) -> list[str]:
+    """Say how many of the changes come from state resets, and whether somebody meant these."""
+    resets = [one.reset for one in repaired.changes if one.reset is not None]
+    if resets:
+        merges = list(dict.fromkeys(one.merge for one in resets))
+        where = teller.fresh(where_said(merges[0]))
+        if len(merges) > 1:
+            where = f"at {counted(len(merges), 'merge', 'merges')}; the first {where.removeprefix('at ')}"
+        of = (
+            "of these changes comes from a state reset"
+            if len(resets) == 1
+            else ("of these changes come from state resets")
+        )
+        words = [f"{len(resets):,} {of}, {where}: {class_numbers(resets)}."]
+        if any(one.intent is not Intent.DESIGNED for one in resets):
+            words.append(
+                "The rules give this state, but nobody is known to have meant it: do not apply these changes"
+                " before you know why they were lost."
+            )
+        return words
+    if repaired.resets:
+        # The server may have been reset as well: then it agrees with a state that nobody meant.
+        changes = counted(repaired.resets, "change", "changes")
+        return [
+            f"State resolution undid {changes} in this room (state resets). This state is what the rules give"
+            " after them; it does not bring back what was lost."
+        ]
+    return []
+
+
+def _summary(repaired: Repaired, loaded: LoadedRoom) -> str:
     """Return the first line: what would change, and on what that rests."""
     if repaired.basis is Basis.NOTHING:
         return (
@@ -105,7 +142,7 @@ def _summary(repaired: Repaired) -> str:
     state = f"the room's state has {entries}" if repaired.whole else f"{entries} of the state {are} known"
     where = "the events" if repaired.basis is Basis.EVENTS else "what the other sources give"
     if not repaired.compared:
-        return f"By {where}, {state}. No server's state is given to compare it with: --against."
+        return f"By {where}, {state}. {_not_compared(loaded)}"
     if repaired.changes:
         change = counted(len(repaired.changes), "entry", "entries")
         return f"{change} of the server's state would change: by {where}, {state}."
@@ -113,11 +150,38 @@ def _summary(repaired: Repaired) -> str:
     return f"Nothing would change: by {where}, {state}, and the server {agree}."
 
 
-def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom) -> None:
+def _not_compared(loaded: LoadedRoom) -> str:
+    """Say why no server's state is compared, and what would give one."""
+    beliefs = loaded.beliefs
+    if beliefs is not None and beliefs.partial:
+        return (
+            "The server joined with partial state and does not have the full state yet, so there is no state"
+            " of it to compare with. When its join is finished, run this again, or give --against."
+        )
+    if loaded.of_database:
+        return (
+            "The database has no current state of this room to compare it with: --against gives one, as event"
+            " IDs."
+        )
+    return "No server's state is given to compare it with: --against."
+
+
+def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom, asked: Asked) -> None:
     out = console()
-    print_lines([_summary(repaired)], out)
+    print_lines([_summary(repaired, loaded)], out)
+    if words := _reset_words(repaired, teller):
+        print_lines(["", " ".join(words)], out)
+        click.echo(f"to explain them: roomver resets {asked.call}")
     if repaired.sources:
         print_lines([f"  given by {few_words(listed(repaired.sources), 300)}"], out)
+    if not repaired.compared and repaired.state:
+        out.print(f"\nthe state{'' if repaired.whole else ', as far as it is known'}", style="bold")
+        keys = sorted(repaired.state)
+        print_lines(
+            (f"  {key_words(key)}: {teller.event(repaired.state[key])}" for key in keys[:_SHOWN]), out
+        )
+        if len(keys) > _SHOWN:
+            click.echo(f"  and {len(keys) - _SHOWN:,} more: roomver state {asked.call}")
     if repaired.changes:
         out.print("\nwhat would change", style="bold")
         lines = []

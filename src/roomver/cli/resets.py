@@ -9,7 +9,7 @@ import click
 from ..errors import counted
 from ..explain.change import where_said
 from ..explain.history import Side
-from ..explain.resets import MERGES, ExplainedReset, Intent, explain_resets
+from ..explain.resets import MERGES, ExplainedReset, Intent, class_numbers, explain_resets
 from ..explain.said import event, said
 from .asked import Asked, room_command
 from .common import console, example
@@ -25,11 +25,6 @@ _V2_1: Final = {
     True: "version 12's algorithm would keep it",
     False: "version 12's algorithm would undo it too",
     None: "what version 12's algorithm would do is unknown: events are missing",
-}
-_CLASSES: Final = {
-    Intent.UNINTENDED: "unintended",
-    Intent.UNKNOWN: "not classified",
-    Intent.DESIGNED: "as designed",
 }
 
 
@@ -92,8 +87,7 @@ def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Te
     if not explained:
         known = ", as far as they were searched" if _notes(loaded) else ""
         return f"No state reset in {merges}{known}."
-    classes = Counter(one.intent for one in explained)
-    numbers = ", ".join(f"{classes[one]:,} {text}" for one, text in _CLASSES.items() if classes[one])
+    numbers = class_numbers(explained)
     first, *others = explained
     teller.again()
     kept = sum(one.kept_by_v2_1 is True for one in explained)

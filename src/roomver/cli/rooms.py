@@ -32,9 +32,10 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     has one room, or events of several.
 
     For each room: its version, its events, those that the server rejected, the joined members and the
-    forward extremities (ends). Below its ID: the name or alias in its current state, whether the server
-    joined it with partial state and does not have the full state yet, and whether it left the room, was only
-    invited or has only knocked. A dash means unknown: of such a room, the server does not know who is joined.
+    forward extremities (ends). Below its ID: the name or alias in its current state, in quotes; and a status:
+    whether the server joined it with partial state and does not have the full state yet, left the room, was
+    only invited or has only knocked. A dash means unknown: of such a room, the server does not know who is
+    joined.
     Soft-failed events are not counted here, because all events would have to be read: `roomver check` counts
     them.
 
@@ -73,9 +74,10 @@ def _heading(room: RoomSummary) -> Text:
     """Return a room's ID, and below it what is known in words."""
     lines = [printable(room.room_id)]
     if room.name is not None:
-        name = Text(f"  {printable(room.name)}")
-        name.truncate(_ID, overflow="ellipsis")
-        lines.append(name.plain)
+        # In quotes: a room may be called "left".
+        name = Text(printable(room.name))
+        name.truncate(_ID - 4, overflow="ellipsis")
+        lines.append(f'  "{name.plain}"')
     if room.partial:
         lines.append("  unfinished partial join")
     if room.membership in _STANDING:

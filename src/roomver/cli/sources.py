@@ -146,6 +146,20 @@ def may_be_a_name(text: str) -> bool:
     )
 
 
+def must_be_room(text: str, source: str, *, immutable: bool) -> bool:
+    """Tell whether a text that may be an argument of its own can only be the room, which no other names.
+
+    It is if the source is a database of several rooms, of which one is called so.
+
+    Raises:
+        InputError: if the database cannot be opened.
+    """
+    if not is_database(source) or not may_be_a_name(text):
+        return False
+    with _opened_databases([source], immutable=immutable) as (database,):
+        return database is not None and database.must_mean_room(text)
+
+
 def _exists(name: str) -> bool:
     try:
         return Path(name).exists()

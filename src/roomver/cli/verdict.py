@@ -61,11 +61,20 @@ class Verdict:
         Args:
             call: the arguments that name the room, quoted; None if it cannot be read again.
         """
-        lines = [CODES[self.code], *(f"  {line}" for line in self._reasons())]
+        lines = [f"{CODES[self.code]}{self._resets()}", *(f"  {line}" for line in self._reasons())]
+        if self.found is not None and self.found.resets and call is not None:
+            lines.append(f"  to classify the state resets: roomver resets {call}")
         event_id = self._to_explain()
         if event_id is not None and call is not None and not self.removable:
             lines.append(f"  to explain one event: roomver explain {call} '{event_id}'")
         return [printable(line) for line in lines]
+
+    def _resets(self) -> str:
+        """Say how many state resets there are. They are not findings."""
+        if self.found is None or not self.found.resets:
+            return ""
+        but = "and" if self.code else "but"
+        return f", {but} {counted(len(self.found.resets), 'state reset', 'state resets')} (not classified)"
 
     def _reasons(self) -> list[str]:
         summary, found = self.summary, self.found

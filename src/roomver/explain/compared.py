@@ -35,12 +35,14 @@ class Parting:
         part: the kind of the reason.
         lacks: the source that lacks the event, ``A`` or ``B``; empty if both have it.
         why: the reason in words: whole sentences.
+        sides: if both have the event and it has another outcome in each: why, in A and in B.
     """
 
     event_id: EventId | None
     part: Cause
     lacks: str
     why: Said
+    sides: tuple[Said, ...] = ()
 
     def to_dict(self) -> JsonObject:
         """Return it as a JSON object."""
@@ -49,6 +51,7 @@ class Parting:
             "kind": self.part.value,
             "lacks": self.lacks or None,
             "why": said_data(self.why),
+            "sides": [said_data(one) for one in self.sides],
         }
 
 

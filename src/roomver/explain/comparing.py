@@ -8,7 +8,9 @@ from typing import cast
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..policy import PolicyRefusal
+from ..replay import Status
 from ..room_check import RoomCheck
+from ..rules import Verdict
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
@@ -16,7 +18,7 @@ from .compared import UNDECIDED, Cause, Compared, EntryDiffers, OutcomeDiffers, 
 from .event import explain_event
 from .facts import list_facts
 from .judged import Judged, judge
-from .outcome_words import finding_said, state_at_arrival
+from .outcome_words import OutcomeWords, finding_said, state_at_arrival, why_refused
 from .said import Said, event, joined, said, value
 
 __all__ = ["Side", "compare"]
@@ -198,7 +200,21 @@ def _part(event_id: EventId, differs: OutcomeDiffers | None, a: Side, b: Side) -
     if _kind(differs) is Cause.ARRIVAL and (behind := _behind_failure(event_id, a, b)) is not None:
         both = behind in a.events and behind in b.events
         return _part(behind, _outcome(behind, a, b) if both else None, a, b)
-    return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b))
+    sides: tuple[Said, ...] = ()
+    if differs.outcome[0] != differs.outcome[1]:
+        sides = tuple(_why_there(one.found, event_id) for one in (a, b))
+    return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b), sides)
+
+
+def _why_there(found: RoomCheck, event_id: EventId) -> Said:
+    """Say in about one sentence why an event has its outcome in a source."""
+    if event_id in found.dropped or event_id in found.gathered.apart:
+        return explain_event(found, event_id).why
+    outcome = found.replay.outcomes[event_id]
+    by_rules = isinstance(found.replay.soft_failed.get(event_id), Verdict)
+    if by_rules or not (outcome.accepted or outcome.status is Status.UNDECIDED):
+        return why_refused(found, event_id)
+    return OutcomeWords(found, found.gathered.events[event_id]).said()
 
 
 def _behind_failure(event_id: EventId, a: Side, b: Side) -> EventId | None:
@@ -242,10 +258,6 @@ def _both(event_id: EventId, differs: OutcomeDiffers, a: Side, b: Side) -> Said:
             named=event(event_id),
             one=differs.outcome[0],
             other=differs.outcome[1],
-        ),
-        *(
-            said("{name}: {why}", name=name, why=explain_event(side.found, event_id).why)
-            for name, side in (("A", a), ("B", b))
         ),
     ]
     if _kind(differs) is Cause.ARRIVAL:

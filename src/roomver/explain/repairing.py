@@ -3,17 +3,19 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import cast
+from typing import Final, cast
 
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
-from ..replay import Status
+from ..replay import Reset, Status
 from ..replay.outcome import KnownRejected
 from ..resolution import resolve
 from ..room_check import RoomCheck
 from ..state import Unknown, entries_of, known_in_part, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
+from .change import where_said
 from .outcome_words import why_refused
+from .resets import ExplainedReset, Intent, explain_resets
 from .said import Said, event, joined, said, said_data
 
 __all__ = ["Basis", "Correction", "Repaired", "repair"]
@@ -39,12 +41,15 @@ class Correction:
         before: the server's event; None for none.
         after: the event of the repaired state; None for none.
         why: the reason in words: whole sentences.
+        reset: the state reset that undid the server's event; None if none did. A state reset is no reason to
+            remove the event: servers that did not resolve this merge may still have it.
     """
 
     key: StateKey
     before: EventId | None
     after: EventId | None
     why: Said
+    reset: ExplainedReset | None = None
 
     def to_dict(self) -> JsonObject:
         """Return the change as a JSON object."""
@@ -55,6 +60,13 @@ class Correction:
             "before": self.before,
             "after": self.after,
             "why": said_data(self.why),
+            "reset": None
+            if self.reset is None
+            else {
+                "merge": self.reset.merge,
+                "class": self.reset.intent.value,
+                "why": said_data(self.reset.why),
+            },
         }
 
 
@@ -71,6 +83,8 @@ class Repaired:
         changes: the entries of the server's state that would change, sorted by key.
         lost: events of the server's state that no source has, so that their keys are unknown, sorted.
         missing: the missing events that leave something unknown, sorted.
+        resets: the number of changes that state resolution undid in the whole room. Some may be in the
+            repaired state: it is what the rules give, and not what anybody meant.
     """
 
     basis: Basis
@@ -81,6 +95,7 @@ class Repaired:
     changes: tuple[Correction, ...]
     lost: tuple[EventId, ...]
     missing: tuple[EventId, ...]
+    resets: int = 0
 
     @property
     def whole(self) -> bool:
@@ -106,6 +121,7 @@ class Repaired:
             "changes": [one.to_dict() for one in self.changes],
             "lost": [*self.lost],
             "missing": [*self.missing],
+            "resets": self.resets,
         }
 
 
@@ -128,7 +144,8 @@ def repair(
         own: whether the first source is that server, so that a state which it gives does not count.
         has: the events that the server has; None if that is unknown.
 
-    Cost: as one resolution of the states after the forward extremities, and one look at each entry.
+    Cost: as one resolution of the states after the forward extremities, one look at each entry, and one
+        resolution for each merge that undid an entry of the server.
     """
     state, basis, sources = _state_of(found, own=own)
     known = {} if state is None else dict(entries_of(state))
@@ -144,10 +161,14 @@ def repair(
             elif one.state_key is not None:
                 theirs[one.type, one.state_key] = event_id
         if state is not None:
-            changes = [
-                Correction(key, before, after, _why(found, before, after, has, basis))
-                for key, before, after in _differing(state, theirs, in_whole=not lost)
-            ]
+            differing = _differing(state, theirs, in_whole=not lost)
+            undone = _undone_by_resets(found, differing)
+            for key, before, after in differing:
+                reset = undone.get(key)
+                whys = [] if reset is None else [_why_reset(reset, before)]
+                if reset is None or reset.lost != before:
+                    whys.append(_why(found, before, after, has, basis))
+                changes.append(Correction(key, before, after, joined(whys), reset))
     return Repaired(
         basis=basis,
         sources=sources,
@@ -157,6 +178,43 @@ def repair(
         changes=tuple(changes),
         lost=tuple(lost),
         missing=tuple(missing),
+        resets=len(found.replay.resets()),
+    )
+
+
+def _undone_by_resets(
+    found: RoomCheck, differing: list[tuple[StateKey, EventId | None, EventId | None]]
+) -> dict[StateKey, ExplainedReset]:
+    """Return, by key, the state resets to which the repaired entries go back.
+
+    Of several it is the last one, and one that undid the server's event comes before others. A value that
+    was set after a reset does not come from it.
+    """
+    wanted: dict[StateKey, Reset] = {}
+    entries = {key: (before, after) for key, before, after in differing}
+    for reset in found.replay.resets():
+        before, after = entries.get(reset.key, (None, reset.lost))
+        if after not in (None, reset.restored):
+            continue
+        if reset.lost == before or (reset.key not in wanted or wanted[reset.key].lost != before):
+            wanted[reset.key] = reset
+    return {one.key: one for one in explain_resets(found, only=wanted.values())}
+
+
+_MEANT: Final = {
+    Intent.UNINTENDED: "unintended: nobody meant that",
+    Intent.DESIGNED: "as designed: somebody took the right away on another branch",
+    Intent.UNKNOWN: "whether somebody meant that is unknown",
+}
+
+
+def _why_reset(reset: ExplainedReset, before: EventId | None) -> Said:
+    """Say that a state reset undid the server's entry, or one that the server does not have."""
+    return said(
+        "State reset: state resolution undid {lost} {where} ({meant}).",
+        lost=said("it") if reset.lost == before else event(reset.lost),
+        where=where_said(reset.merge),
+        meant=_MEANT[reset.intent],
     )
 
 

@@ -22,7 +22,8 @@ on another branch is not an act against those who joined before they had it.
 be rebuilt, whether an event is of another branch is unknown because of missing events, or a bound is reached.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,10 +37,12 @@ from .history import Side
 from .intent import Intent, IntentFinder, Judgement
 from .said import Said, said, said_data
 
-__all__ = ["ExplainedReset", "Intent", "explain_resets"]
+__all__ = ["ExplainedReset", "Intent", "class_numbers", "explain_resets"]
 
 MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
+
+_CLASSES: Final = (Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED)  # what needs attention comes first
 
 _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
 
@@ -96,7 +99,11 @@ class ExplainedReset:
 
 
 def explain_resets(
-    found: RoomCheck, most: int | None = MERGES, progress: Callable[[int, int], None] | None = None
+    found: RoomCheck,
+    most: int | None = MERGES,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    only: Collection[Reset] | None = None,
 ) -> tuple[ExplainedReset, ...]:
     """Explain the state resets of a room.
 
@@ -105,6 +112,7 @@ def explain_resets(
         most: the number of merges to resolve once more; None for all. The resets of other merges are not
             classified.
         progress: called with the number of merges resolved, and the number of all.
+        only: the resets to explain; None for all of the room.
 
     Returns:
         The resets: unintended ones first, then those that are not classified; the most important keys
@@ -112,7 +120,7 @@ def explain_resets(
 
     Cost: a resolution for each of these merges, and the states before it.
     """
-    resets = found.replay.resets()
+    resets = found.replay.resets() if only is None else only
     by_merge: dict[EventId | None, list[Reset]] = {}
     for reset in resets:
         by_merge.setdefault(reset.merge, []).append(reset)
@@ -128,8 +136,14 @@ def explain_resets(
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
         explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
-    classes = [Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED]
+    classes = [*_CLASSES]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
+
+
+def class_numbers(resets: Iterable[ExplainedReset]) -> str:
+    """Return how many resets are of each class, in words: ``12 unintended, 1 as designed``."""
+    classes = Counter(one.intent for one in resets)
+    return ", ".join(f"{classes[one]:,} {one.value}" for one in _CLASSES if classes[one])
 
 
 def _rank(reset: Reset) -> int:

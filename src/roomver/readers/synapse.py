@@ -179,6 +179,15 @@ class SynapseSource:
         found = find_named(self._named_rooms(), wanted)
         return found[0].room_id if len(found) == 1 else wanted
 
+    def must_mean_room(self, text: str) -> bool:
+        """Tell whether a text is what a room is called here, in a call that has to choose one of several.
+
+        Cost: the names of all rooms, if there are several.
+        """
+        if len(list(self._database.rows("SELECT room_id FROM rooms LIMIT 2"))) < 2:
+            return False
+        return bool(find_named(self._named_rooms(), text))
+
     def _named_rooms(self) -> list[RoomSummary]:
         """Return the rooms with no more than their names."""
         names = find_names(self._database)

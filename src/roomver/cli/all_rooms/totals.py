@@ -72,7 +72,7 @@ class Totals:
         self.kinds.update(one["kinds"])
         self.rooms_by_kind.update(dict.fromkeys(one["kinds"], 1))
         if one["resets"]:
-            self.resets.update(rooms=1, resets=one["resets"])
+            self.resets.update(rooms=1, resets=one["resets"], ok=one["status"] == "ok")
         differ = one["disagreements"]
         if any(differ.values()):
             self.disagreements.update({"rooms": 1, **differ})

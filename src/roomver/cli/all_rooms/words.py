@@ -101,7 +101,10 @@ def _status_table(totals: Totals) -> Table:
     table.add_column("meaning")
     for status in STATUS:
         if totals.status[status]:
-            table.add_row(f"{totals.status[status]:,}", status, _STATUS_TEXT[status])
+            text = _STATUS_TEXT[status]
+            if status == "ok" and (number := totals.resets["ok"]):
+                text += f", but {number:,} with state resets"
+            table.add_row(f"{totals.status[status]:,}", status, text)
     return table
 
 
@@ -169,7 +172,7 @@ def _about(answer: Answer, name: str) -> str:
             ]
             return ", ".join(parts)
         case "resets":
-            return counted(one["resets"], "state reset", "state resets")
+            return f"{counted(one['resets'], 'state reset', 'state resets')}, not classified"
         case _:
             return f"{one['status']}: {one['reason']}"
 

@@ -6,6 +6,7 @@ import click
 
 from ...errors import counted
 from ...explain.page import STATUSES, Page, page_of
+from ...explain.resets import class_numbers
 from ...readers import InputError
 from ...types import JsonObject
 from ..asked import Asked, room_command
@@ -99,7 +100,9 @@ def verdict_of(page: Page) -> str:
     said += ", ".join([f"{numbers[0]:,} accepted", *others]) if others else "all accepted"
     resets, left_out = len(page.found.resets), len(page.left_out)
     if resets:
-        said += f". State resolution undid {counted(resets, 'change', 'changes')}"
+        changes = counted(resets, "change", "changes")
+        numbers = class_numbers(page.resets)
+        said += f". State resolution undid {changes} (state resets): {numbers}"
     if left_out:
         said += f". {counted(left_out, 'event is', 'events are')} left out"
     missing = len(page.found.replay.missing)

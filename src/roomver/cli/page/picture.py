@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...errors import counted
 from ...explain.lanes import lay_out
 from ...explain.page import STATUSES, Page
+from ...explain.resets import class_numbers
 from ...state import entries_of
 from ..people import action_words, time_text, user_text
 from ..wording import key_text
@@ -198,7 +199,16 @@ def _resets(brush: _Brush, page: Page, y: int) -> int:
     if not resets:
         return y
     events = page.found.replay.events
-    brush.text(_MARGIN, y, f"State resolution undid {counted(len(resets), 'change', 'changes')}", 16, _RESET)
+    changes = counted(len(resets), "change", "changes")
+    numbers = class_numbers(page.resets)
+    brush.text(
+        _MARGIN,
+        y,
+        f"State resolution undid {changes} (state resets): {numbers}",
+        16,
+        _RESET,
+        width=WIDTH - 2 * _MARGIN,
+    )
     y += 28
     for reset in resets[:_RESETS]:
         lost = events[reset.lost]
