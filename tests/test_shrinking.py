@@ -1,7 +1,11 @@
 """The smallest room in which something is still so, and test vectors of what happened in a room."""
 
 import json
+import lzma
+import re
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -32,6 +36,8 @@ from roomver.suite.operations import run_operation
 from roomver.versions import StateResolution
 
 RESET = CASES / "m_16629_reset.jsonl"
+ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
+DATABASE = Path(__file__).parent / "data" / "homeserver.db.xz"
 VERSIONS = ["1", "2", "3", "6", "10", "11", "12"]
 
 
@@ -100,6 +106,40 @@ def test_no_event_more_can_be_removed(seed: int, version: str) -> None:
             cut = minimal(events, VerdictIs(event_id, "rejected"))
             assert len(cut.events) <= len(events)
             return
+
+
+def recorded(version: str) -> list[Event]:
+    """Return the events of a recorded room."""
+    lines = (ROOMS / f"v{version}.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")[1:]
+    return [parse_event(one["pdu"], version, event_id=one["event_id"]) for one in map(json.loads, lines)]
+
+
+@pytest.mark.parametrize("version", ["6", "11"])
+@pytest.mark.parametrize("what", ["reset", "soft-failed", "rejected"])
+def test_no_line_more_can_be_left_out_of_a_recorded_room(version: str, what: str) -> None:
+    events = recorded(version)
+    room = replay_room(events, policy_server=False)
+    event_id = min(room.soft_failed if what == "soft-failed" else room.rejected)
+    of = VerdictIs(event_id, what)
+    predicate: Predicate = ResetHappens("m.room.topic") if what == "reset" else of
+    cut = minimal(events, predicate)
+    if what != "reset":
+        predicate = replace(of, event_id=cut.names[event_id])
+    # A second create event, which the rules refuse, is cut like others.
+    creates = [one for one in cut.events if one.type == "m.room.create"]
+    assert len(creates) == 1 or creates[1].event_id in predicate.needs
+    for one in cut.events:
+        if one.event_id not in predicate.needs and one is not creates[0]:
+            left = [other for other in cut.events if other is not one]
+            assert not holds(predicate, Cut(left, {other.event_id: other.event_id for other in left}))
+
+
+def test_of_several_create_events_the_one_that_is_cited_is_kept() -> None:
+    events = reset_room("11")
+    create = events[0]
+    other = parse_event({**create.pdu, "origin_server_ts": 5}, "11")
+    assert Cutter([other, *events]).kept == Cutter([*events, other]).kept == {create.event_id}
+    assert Cutter(events[1:]).kept == frozenset()
 
 
 def reset_room(version: str) -> list[Event]:
@@ -201,6 +241,56 @@ def test_shrink_keeps_a_verdict(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     again = run("check", str(small))
     assert "soft-failed" in again.stdout
+    (new,) = re.findall(rf"{re.escape(event_id)} is now (\S+)", result.stderr)
+    assert "was soft-failed" in run("explain", str(small), new).stdout
+    calls = printed_calls(result.stderr)
+    assert [call[0] for call in calls] == ["check", "explain", "vectors"]
+    assert new in calls[2]
+    for call in calls:
+        done = run(*(str(tmp_path / one) if one == "case.json" else one for one in call))
+        # `check` and `explain` end with 1 where an event was refused.
+        assert done.exit_code in ((0,) if call[0] == "vectors" else (0, 1)), done.output
+
+
+def printed_calls(text: str) -> list[list[str]]:
+    return [shlex.split(line.split(": roomver ")[1]) for line in text.splitlines() if ": roomver " in line]
+
+
+def test_a_shrunk_reset_comes_with_the_call_that_captures_it(tmp_path: Path) -> None:
+    small, case = tmp_path / "small.jsonl", tmp_path / "case.json"
+    for room, kind in ((str(RESET), "m.room.member"), (str(ROOMS / "v10.jsonl"), "m.room.topic")):
+        result = run("shrink", room, "--keep", f"reset {kind}", "-o", str(small), "--force")
+        *_, call = printed_calls(result.stderr)
+        assert "--merge" in call
+        captured = run(*(str(case) if one == "case.json" else one for one in call), "--force")
+        assert captured.exit_code == 0, captured.stderr
+        assert "operation resolve, " in captured.stderr
+        assert run("vectors", "run", str(case)).exit_code == 0
+
+
+def test_a_predicate_that_rests_on_what_a_server_knew(tmp_path: Path) -> None:
+    database = tmp_path / "homeserver.db"
+    database.write_bytes(lzma.decompress(DATABASE.read_bytes()))
+    for keep in ("$u6aom3zZ soft-failed", "$da41l7Tw rejected", "$XQEosjYO rejected"):
+        result = run("shrink", str(database), "--keep", f"verdict {keep}", "-o", str(tmp_path / "x"))
+        assert result.exit_code == 2
+        assert "The history of the room has gaps (2 events are missing)" in result.stderr
+        assert "--also" in result.stderr
+        (call,) = printed_calls(result.stderr)
+        target = tmp_path / f"{keep[1:4]}.json"
+        assert run(*call[:-1], str(target)).exit_code == 0
+    result = run("shrink", str(database), "--keep", "verdict $XQEosjYO accepted", "-o", str(tmp_path / "x"))
+    assert "5Ec-6o is rejected\n" in result.stderr
+    three = [str(one) for one in tmp_path.glob("*.json")]
+    assert len(three) == 3
+    assert run("vectors", "run", *three).exit_code == 0
+
+
+def test_a_rule_that_did_not_decide_is_named() -> None:
+    room = CASES / "f4_soft_fail.jsonl"
+    keep = "verdict $4hXAeMmB soft-failed sender.not_joined"
+    result = run("shrink", str(room), "--unsigned", "--keep", keep)
+    assert "is soft-failed (required_level)" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -274,6 +364,20 @@ def test_a_captured_case_runs_and_names_nobody(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     assert "x0.example" not in case.read_text()
     assert run("vectors", "run", str(case)).exit_code == 0
+
+
+def test_what_was_captured_is_said(tmp_path: Path) -> None:
+    room, out = str(CASES / "f4_soft_fail.jsonl"), str(tmp_path / "case.json")
+    soft = run("vectors", "capture", room, "--unsigned", "$4hXAeMmB", "-o", out)
+    assert "operation auth; expected: allowed by the authorisation rules" in soft.stderr
+    assert "soft-failed is not in a case" in soft.stderr
+    name = json.loads(Path(out).read_text())["cases"][0]["name"]
+    assert f"captured as {name}:" in soft.stderr
+    refused = run("vectors", "capture", str(CASES / "l_10715_recording.jsonl"), "--unsigned", "$bk9IUr5q")
+    assert "expected: not allowed by" in refused.stderr
+    assert "soft" not in refused.stderr
+    named = run("vectors", "capture", room, "--unsigned", "$4hXAeMmB", "--name", "mine")
+    assert json.loads(named.stdout)["cases"][0]["name"] == "mine"
 
 
 def test_nothing_is_captured_where_nothing_is_resolved(write: Write) -> None:

@@ -199,6 +199,8 @@ def test_a_name_in_two_files_is_refused(run: Run, tmp_path: Path) -> None:
     result = run(*files)
     assert result.exit_code == 2
     assert "same: another case has this name" in result.stderr
+    assert all(file in result.stderr for file in map(str, files))
+    assert "capture --name" in result.stderr
 
 
 # Another implementation

@@ -23,6 +23,7 @@ from roomver.readers.suite import load_suite
 
 # The generators are not part of the package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from vectors.generate.__main__ import main as generate
 from vectors.generate.archive import NAME, manifest, release_files, tar_gz, write_archives, zipped
 from vectors.generate.suite import FORMAT, VERSION
 
@@ -60,6 +61,26 @@ def test_a_release_has_what_an_implementer_needs_and_no_programs_of_ours() -> No
     }
     assert not [name for name in files() if name.endswith(".py") or "/target/" in name]
     assert sum(len(one) for one in (tar_gz(files()), zipped(files()))) < 2 * 5 * 2**20
+
+
+def test_the_links_of_a_release_lead_into_it_or_to_a_web_address() -> None:
+    links = 0
+    for name, content in files().items():
+        if name.endswith(".md"):
+            for target in re.findall(r"\]\(([^)\s]+)\)", content.decode()):
+                path = target.partition("#")[0]
+                if path and not path.startswith("https://"):
+                    whole = os.path.normpath(os.path.join(os.path.dirname(name), path))
+                    assert whole in files() or any(one.startswith(f"{whole}/") for one in files()), (
+                        name,
+                        target,
+                    )
+                    links += 1
+    assert links > 10
+    readme = files()["README.md"].decode()
+    assert "`../results/answers.json`, in a checkout" in files()["disputed/README.md"].decode()
+    folders = set(re.findall(r"(?m)^\| `([a-z]+)/` \|", readme))
+    assert {"base", "examples"} <= folders <= {name.split("/")[0] for name in files()}
 
 
 def test_the_manifest_follows_its_schema_and_is_not_taken_for_vectors() -> None:
@@ -110,6 +131,30 @@ def test_another_file_gives_another_manifest_and_other_bytes() -> None:
     assert zipped(small) != zipped({"a": b"2"})
     assert tar_gz(small) != tar_gz({"a": b"2"})
     assert zipped(small) == zipped(dict(small))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--help"], 0, "FOLDER"),
+        (["--archive", "--help"], 0, "--archive"),
+        (["--hlep"], 2, "unrecognized arguments: --hlep"),
+        (["--archive", "one", "two"], 2, "unrecognized arguments: two"),
+    ],
+)
+def test_the_generators_explain_themselves_and_write_nothing(
+    arguments: list[str],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        generate(arguments)
+    assert (ended.value.code, told in "".join(capsys.readouterr())) == (code, True)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.slow

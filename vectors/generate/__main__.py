@@ -5,6 +5,7 @@
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,14 +53,14 @@ _VECTORS = Path(__file__).parents[1]
 
 def main(arguments: Sequence[str]) -> None:
     """Write the files, and report what they hold. With ``--archive``, write the archives."""
-    if arguments[:1] == ["--archive"]:
-        target = Path(arguments[1]) if len(arguments) > 1 else _VECTORS.parent / "dist"
-        *archives, sums = archive.write_archives(_VECTORS, target)
+    asked = _parser().parse_args(arguments)
+    if asked.archive:
+        *archives, sums = archive.write_archives(_VECTORS, asked.folder or _VECTORS.parent / "dist")
         for path in archives:
             print(f"{path.stat().st_size:>10,} bytes  {path}")
         print(sums.read_text(encoding="ascii"), end="")
         return
-    folder = Path(arguments[0]) if arguments else _VECTORS
+    folder = asked.folder or _VECTORS
     files = list(settled(file for area in AREAS for file in area.files()))
     differences = [report.difference(file, folder) for file in files]
     for file in files:
@@ -68,6 +69,26 @@ def main(arguments: Sequence[str]) -> None:
     report.relink(folder)
     for line in report.lines(files, differences):
         print(line)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m vectors.generate",
+        description="Write every vector file, and print what is new; or write the archives of a release.",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write: by default vectors/, or dist/ with --archive; it is created if it is not there",
+    )
+    parser.add_argument(
+        "--archive",
+        action="store_true",
+        help="write the archives of a release instead, with the vector files as they are in vectors/",
+    )
+    return parser
 
 
 if __name__ == "__main__":

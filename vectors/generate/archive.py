@@ -9,13 +9,15 @@ zlib-ng, may compress the same input to other bytes. The manifest has the SHA-25
 import hashlib
 import io
 import json
+import re
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from runpy import run_path
 from typing import Any
 
@@ -26,6 +28,9 @@ MANIFEST = "manifest.json"
 
 _LISTING = Path(__file__).parents[2] / "src" / "roomver" / "readers" / "archive.py"
 _EXAMPLES = frozenset({".go", ".js", ".lock", ".md", ".mod", ".rs", ".toml"})
+_LINK = re.compile(r"\[(?P<text>[^]]*)\]\((?P<target>[^)\s]+)\)")
+_ADDRESS = re.compile("[a-z]+:")
+_FOLDER_ROW = re.compile(r"^\| `([a-z]+)/` \|.*\n", re.MULTILINE)
 _BUILT = frozenset({"node_modules", "target"})
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
@@ -44,9 +49,40 @@ def release_files(folder: Path) -> dict[str, bytes]:
     paths: dict[str, Path] = dict(run_path(str(_LISTING))["list_suite_files"](folder))
     paths.update(_examples(folder))
     files = {name: path.read_bytes() for name, path in paths.items()}
+    files |= {name: _own_links(name, text, files) for name, text in files.items() if name.endswith(".md")}
     text = json.dumps(manifest(files), indent=1, sort_keys=True)
     files[MANIFEST] = f"{text}\n".encode()
     return dict(sorted(files.items()))
+
+
+def _links_out(name: str, text: str, files: Collection[str]) -> Iterator[re.Match[str]]:
+    """Yield the links of a Markdown file that lead neither into the release nor to a web address.
+
+    Args:
+        name: of the file in the release.
+        text: the file.
+        files: the names of the files of the release.
+    """
+    for link in _LINK.finditer(text):
+        target = link["target"].partition("#")[0]
+        if not target or _ADDRESS.match(target):
+            continue
+        path = normpath(join(dirname(name), target))
+        if path not in files and not any(one.startswith(f"{path}/") for one in files):
+            yield link
+
+
+def _own_links(name: str, content: bytes, files: Collection[str]) -> bytes:
+    """Return a Markdown file without links that lead out of the release, and without rows of such folders."""
+    text = content.decode()
+    out = {
+        link[0]: f"{link['text']} (`{link['target']}`, in a checkout)"
+        for link in links_out(name, text, files)
+    }
+    for link, words in out.items():
+        text = text.replace(link, words)
+    folders = {one.partition("/")[0] for one in files if "/" in one}
+    return _FOLDER_ROW.sub(lambda row: row[0] if row[1] in folders else "", text).encode()
 
 
 def _examples(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 from typing import Final
@@ -14,29 +14,36 @@ from ..entry import Entry, Place
 from ..errors import RoomverError, counted
 from ..event import Event
 from ..explain.cutting import signed_anew
+from ..explain.judged import judge
 from ..explain.shrinking import (
     STATUSES,
     AlgorithmsDiffer,
+    BadPredicate,
     Predicate,
     ResetHappens,
     Shrunk,
     SourcesDiffer,
     VerdictIs,
+    replayed,
+    rule_of,
     shrink,
 )
 from ..readers import InputError
 from ..recording import Recording, recording_lines
+from ..replay.order import find_missing
 from ..rules import RULES
 from ..types import EventId, JsonObject
 from ..versions import StateResolution
 from .asked import Asked, room_command
 from .common import call_name, console, example
+from .escaped import call_word
 from .heard import say
 from .loaded import LoadedRoom
 from .vectors.implementation import Implementation
 from .vectors.meeting import ImplementationDiffers
 from .written import written
 
+_MORE: Final = "Add a source that has them with --also"
 _ALGORITHMS: Final = tuple(one.value for one in StateResolution)
 _FORMS: Final = (
     "'verdict EVENT OUTCOME [RULE]', 'algorithms v2 v2.1', 'reset [TYPE [KEY]]', 'sources', or"
@@ -108,6 +115,8 @@ def shrink_command(
                 found = shrink(events, predicate, go_on=go_on)
         except InputError:
             raise
+        except BadPredicate as error:
+            raise InputError(loaded[0].file, f"{error}{_why_not(predicate, loaded[0], asked)}") from None
         except RoomverError as error:
             raise InputError(loaded[0].file, str(error)) from None
         sources = [asked.source, *asked.more_files]
@@ -119,8 +128,50 @@ def shrink_command(
     before, tries = counted(found.before, "event", "events"), counted(found.tried, "try", "tries")
     are = "is" if left == 1 else "are"
     say(f"roomver: of {before}, {left:,} {are} left after {tries}{ended}")
+    if (
+        isinstance(predicate, VerdictIs)
+        and (new := found.cut.names[predicate.event_id]) != predicate.event_id
+    ):
+        say(f"roomver: {predicate.event_id} is now {new}")
     if output != "-":
-        click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
+        for line in _next_calls(predicate, found, call_name(output)):
+            click.echo(f"roomver: {line}", err=True)
+
+
+def _why_not(predicate: Predicate, loaded: LoadedRoom, asked: Asked) -> str:
+    """Say why a predicate does not hold: it is not so, or `shrink` cannot know it from the events alone."""
+    gaps = find_missing(loaded.events)
+    if not isinstance(predicate, VerdictIs):
+        return f". {_alone(gaps)}. {_MORE}" if gaps else ""
+    event_id = predicate.event_id
+    if not predicate.is_so(loaded.replay, event_id):
+        rule = predicate.rule and rule_of(loaded.replay, event_id)
+        return f": {event_id} is {judge(loaded.replay, event_id).value}{f' ({rule})' if rule else ''}"
+    more = f"{_MORE}, or make" if gaps else "Make"
+    call = f"roomver vectors capture {asked.of(loaded).call} {call_word(event_id)} -o case.json"
+    return f". {_alone(gaps)}. {more} a test vector of the event: {call}"
+
+
+def _alone(gaps: Collection[EventId]) -> str:
+    missing = counted(len(gaps), "event is", "events are")
+    gap = f"The history of the room has gaps ({missing} missing), and " if gaps else ""
+    return f"{gap}`shrink` judges by the events alone, without states, decisions or signatures of a server"
+
+
+def _next_calls(predicate: Predicate, found: Shrunk, file: str) -> Iterator[str]:
+    """Yield what to call next, each with the IDs that the events have now."""
+    yield f"to look at it: roomver check {file}"
+    if isinstance(predicate, VerdictIs):
+        event = call_word(found.cut.names[predicate.event_id])
+        yield f"to explain it: roomver explain {file} {event}"
+        yield f"to make a test vector of it: roomver vectors capture {file} {event} -o case.json"
+    if isinstance(predicate, ResetHappens):
+        merge = next(
+            one.merge for one in replayed(found.cut, soft_failure=False).resets() if predicate.is_of(one)
+        )
+        at = "" if merge is None else f" {call_word(merge)}"
+        yield f"to explain it: roomver resets {file}"
+        yield f"to make a test vector of it: roomver vectors capture {file}{at} --merge -o case.json"
 
 
 def _events_of(loaded: Sequence[LoadedRoom]) -> list[Event]:

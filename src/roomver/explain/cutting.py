@@ -50,10 +50,19 @@ class Cutter:
     def __init__(self, events: Iterable[Event]) -> None:
         self.events: dict[EventId, Event] = {event.event_id: event for event in events}
         # The rules refuse everything in a room without its create event.
-        self.kept: frozenset[EventId] = frozenset(
-            event_id for event_id, event in self.events.items() if event.type == _CREATE
-        )
+        self.kept: frozenset[EventId] = self._create_event()
         self._order = in_order({event_id: self._cited(event) for event_id, event in self.events.items()})
+
+    def _create_event(self) -> frozenset[EventId]:
+        """Return the create event: of several that follow nothing, the one that most events cite."""
+        cited = dict.fromkeys(
+            (e for e, event in self.events.items() if event.type == _CREATE and not event.prev_event_ids), 0
+        )
+        for event in self.events.values():
+            for parent in event.auth_parents:
+                if parent in cited:
+                    cited[parent] += 1
+        return frozenset([max(cited, key=cited.__getitem__)] if cited else ())
 
     def _cited(self, event: Event) -> list[EventId]:
         cited = [*event.prev_event_ids, *event.auth_parents]

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from ..errors import RoomverError
 from ..event import Event
-from ..replay import Replay, replay_room
+from ..replay import Replay, Reset, replay_room
 from ..types import EventId
 from ..versions import StateResolution
 from .cutting import Cut, Cutter
@@ -26,6 +26,7 @@ __all__ = [
     "SourcesDiffer",
     "VerdictIs",
     "replayed",
+    "rule_of",
     "shrink",
 ]
 
@@ -75,15 +76,21 @@ class VerdictIs:
 
     def holds(self, cut: Cut) -> bool:
         """Tell whether the event has the status."""
-        event_id = cut.names[self.event_id]
-        room = replayed(cut)
-        outcome = room.outcomes[event_id]
-        softly = room.soft_failed.get(event_id)
+        return self.is_so(replayed(cut), cut.names[self.event_id])
+
+    def is_so(self, room: Replay, event_id: EventId) -> bool:
+        """Tell whether the event has the status in a replay, in which its ID may be another one."""
         if judge(room, event_id).value != self.status:
             return False
-        verdict = outcome.deciding if softly is None else softly
-        rule = getattr(getattr(verdict, "rule", None), "name", None)
-        return self.rule is None or rule == self.rule
+        return self.rule is None or rule_of(room, event_id) == self.rule
+
+
+def rule_of(room: Replay, event_id: EventId) -> str | None:
+    """Return the name of the rule that decided what became of an event; None if no rule did."""
+    softly = room.soft_failed.get(event_id)
+    verdict = room.outcomes[event_id].deciding if softly is None else softly
+    name: str | None = getattr(getattr(verdict, "rule", None), "name", None)
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +128,12 @@ class ResetHappens:
 
     def holds(self, cut: Cut) -> bool:
         """Tell whether there is such a reset."""
-        return any(
-            self.kind in (None, kind) and self.state_key in (None, key)
-            for kind, key in (one.key for one in replayed(cut, soft_failure=False).resets())
-        )
+        return any(map(self.is_of, replayed(cut, soft_failure=False).resets()))
+
+    def is_of(self, reset: Reset) -> bool:
+        """Tell whether it is about a reset."""
+        kind, key = reset.key
+        return self.kind in (None, kind) and self.state_key in (None, key)
 
 
 @dataclass(frozen=True, slots=True)

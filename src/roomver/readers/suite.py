@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..canonical import shorten
-from ..suite.document import Case, check_unique, is_vectors, read_vectors
+from ..suite.document import Case, is_vectors, read_vectors
 from ..suite.operations import BadVectors
 from .archive import ARCHIVE, BadArchive, list_suite_files, read_archive
 from .entries import InputError
@@ -57,7 +57,7 @@ def load_suite() -> list[Case]:
         BadVectors: naming the file.
     """
     files = ((name, content) for name, content in read_suite_files() if name.endswith(".json"))
-    return _unique_cases(case for name, content in files for case in _read_cases(name, content))
+    return _unique_cases((name, _read_cases(name, content)) for name, content in files)
 
 
 def load_cases(paths: Sequence[Path]) -> list[Case]:
@@ -78,26 +78,32 @@ def load_cases(paths: Sequence[Path]) -> list[Case]:
     return _unique_cases(_cases_of_paths(paths))
 
 
-def _cases_of_paths(paths: Sequence[Path]) -> Iterator[Case]:
+def _cases_of_paths(paths: Sequence[Path]) -> Iterator[tuple[str, Sequence[Case]]]:
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*.json"), key=lambda file: file.relative_to(path).parts):
-                yield from _read_cases(str(file), file.read_bytes())
+                yield str(file), _read_cases(str(file), file.read_bytes())
         else:
-            yield from _read_cases(str(path), path.read_bytes(), required=True)
+            yield str(path), _read_cases(str(path), path.read_bytes(), required=True)
 
 
-def _unique_cases(cases: Iterable[Case]) -> list[Case]:
+def _unique_cases(files: Iterable[tuple[str, Sequence[Case]]]) -> list[Case]:
     # Reading makes millions of objects and no cycles. Searching them for cycles takes a third of the time.
     collects = gc.isenabled()
     gc.disable()
     try:
-        listed = list(cases)
+        listed = list(files)
     finally:
         if collects:
             gc.enable()
-    check_unique(listed)
-    return listed
+    at: dict[str, str] = {}
+    for file, cases in listed:
+        for case in cases:
+            if case.name in at:
+                reason = f"another case has this name: one is in {at[case.name]}, one in {file}."
+                raise BadVectors(case.name, f"{reason} `roomver vectors capture --name` gives another name")
+            at[case.name] = file
+    return [case for _, cases in listed for case in cases]
 
 
 def _read_cases(name: str, content: bytes, *, required: bool = False) -> Sequence[Case]:

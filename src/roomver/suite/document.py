@@ -5,7 +5,6 @@ implement it. They take and return data; files, processes and printing belong to
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -255,21 +254,12 @@ def read_vectors(document: JsonValue) -> tuple[Case, ...]:
     if type(cases) is not list:
         raise BadVectors("cases", "must be an array")
     read = tuple(_read_case(case, f"cases[{index}]") for index, case in enumerate(cases))
-    check_unique(read)
-    return read
-
-
-def check_unique(cases: Iterable[Case]) -> None:
-    """Check that no two cases have the same name.
-
-    Raises:
-        BadVectors: naming the first case whose name was used before.
-    """
     names: set[str] = set()
-    for case in cases:
+    for case in read:
         if case.name in names:
             raise BadVectors(case.name, "another case has this name")
         names.add(case.name)
+    return read
 
 
 def _read_case(case: JsonValue, place: str) -> Case:

@@ -1,18 +1,24 @@
 """``roomver vectors capture``: make a test vector of what happened in a room."""
 
+import hashlib
+import re
+from typing import cast
+
 import click
 
-from ...errors import MissingEvents, RoomverError, UnknownState
+from ...errors import MissingEvents, RoomverError, UnknownState, counted
+from ...explain.judged import Judged, judge
 from ...readers import InputError
-from ...suite.capture import anonymised, capture_auth, capture_resolution
+from ...replay import Replay
+from ...suite.capture import Captured, anonymised, capture_auth, capture_resolution
 from ...suite.document import FORMAT
+from ...types import EventId, JsonObject
 from ..asked import Asked, room_command
 from ..common import example
-from ..escaped import ascii_json
+from ..escaped import ascii_json, printable
+from ..heard import say
 from ..progress import work_progress
 from ..written import written
-
-_NAME = "captured"
 
 
 @click.command(
@@ -33,11 +39,15 @@ _NAME = "captured"
 )
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to write the vector file.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-@click.option("--name", metavar="NAME", default=_NAME, show_default=True, help="The name of the case.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The name of the case. By default it has the operation, the room version and a hash of the input.",
+)
 @click.option("--notes", metavar="TEXT", help="What the case is about.")
 @click.option("--as-is", is_flag=True, help="Keep names, words and IDs: do not anonymise.")
 def capture_command(  # noqa: PLR0913, PLR0917 - one for each option
-    asked: Asked, merge: bool, output: str, force: bool, name: str, notes: str | None, as_is: bool
+    asked: Asked, merge: bool, output: str, force: bool, name: str | None, notes: str | None, as_is: bool
 ) -> None:
     """Make a test vector of how an event was judged, or of how states were resolved.
 
@@ -66,14 +76,36 @@ def capture_command(  # noqa: PLR0913, PLR0917 - one for each option
     except RoomverError as error:
         raise InputError(loaded.file, str(error)) from None
     what = "the states that were resolved" if merge else "an event that was judged"
+    given = found.to_input()
     case = {
-        "name": name,
+        "name": name or _name(found, given),
         "operation": found.operation,
         "room_version": found.version.identifier,
-        "input": found.to_input(),
+        "input": given,
         "expected": found.expected,
         "notes": notes or f"Captured from a room: {what}.",
     }
     document = {"format": FORMAT, "title": notes or f"Captured from a room: {what}", "cases": [case]}
     with written(output, [asked.source, *asked.more_files], force=force) as out:
         out.write(ascii_json(document).encode() + b"\n")
+    say(f"roomver: captured as {printable(case['name'])}: {_told(found, loaded.replay, event_id)}")
+
+
+def _name(found: Captured, given: JsonObject) -> str:
+    """Return a name that another case does not have, so that both can be in one run."""
+    version = re.sub("[^A-Za-z0-9._-]", "_", found.version.identifier)
+    digest = hashlib.sha256(ascii_json(given).encode()).hexdigest()
+    return f"captured.{found.operation}.v{version}.{digest[:8]}"
+
+
+def _told(found: Captured, replay: Replay, event_id: EventId | None) -> str:
+    """Say what the case asks, and what it expects."""
+    if found.operation == "resolve":
+        states = counted(len(cast(list[object], found.names["state_sets"])), "state", "states")
+        entries = counted(len(cast(list[object], found.expected["state"])), "entry", "entries")
+        return f"operation resolve, {states}; expected: a state of {entries}"
+    allowed = "allowed" if found.expected["allowed"] else "not allowed"
+    told = f"operation auth; expected: {allowed} by the authorisation rules, at its place in the room"
+    if event_id is None or judge(replay, event_id) is not Judged.SOFT_FAILED:
+        return told
+    return f"{told}. That it was soft-failed is not in a case, which has no order of arrival"

@@ -29,17 +29,19 @@ _SHOWN = 100  # characters of a content
 @paths_argument()
 @click.option("--json", "as_json", is_flag=True, help="Print the case as JSON, with complete events.")
 def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
-    """Show the test vector NAME.
+    """Show the test vector NAME, or the only one whose name begins so.
 
     Prints the events of the case, parents first, then what the case expects, what roomver returns, and what
     decided. Without a FILE or FOLDER it is looked up in the suite that ships with roomver.
 
     Exit codes: 0 the case was shown, 2 usage error, no such case, or unreadable file.
     """
-    case = next((case for case in read_cases(paths) if case.name == name), None)
-    if case is None:
-        raise InputError(", ".join(map(str, paths)) or "the suite", f"no case has the name {shorten(name)}")
-    result = run_case(case)
+    found = {case.name: case for case in read_cases(paths) if case.name.startswith(name)}
+    if name not in found and len(found) != 1:
+        begin = f"; {len(found):,} names begin so" if found else ""
+        reason = f"no case has the name {shorten(name)}{begin}"
+        raise InputError(", ".join(map(str, paths)) or "the suite", reason)
+    result = run_case(found[name] if name in found else next(iter(found.values())))
     if as_json:
         click.echo(json.dumps(case_document(result), indent=1))
         return
