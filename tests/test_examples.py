@@ -4,6 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from command_line import run
 
 from roomver.cli.vectors.implementation import to_line
 from roomver.readers.suite import load_suite
+
+if sys.platform != "win32":
+    import fcntl
 
 EXAMPLES = Path(__file__).parents[1] / "vectors" / "examples"
 OPERATIONS = {"canonical_json", "content_hash", "event_id", "redact"}
@@ -24,9 +30,43 @@ LANGUAGES = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("built")
+    """A folder for what is built, which the processes of pytest-xdist share: each example is built once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built-examples"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process builds in a folder."""
+    with (folder / "lock").open("w") as lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
+
+
+def build(*steps: Sequence[str], target: Path) -> None:
+    """Run commands that make a program, unless that was done.
+
+    One that fails, fails the test in a CI. Elsewhere it skips it: it may lack the network, or a compiler that
+    is recent enough.
+    """
+    with alone(target.parent):
+        if target.exists():
+            return
+        made = target.parent / f"making-{target.name}"
+        for step in steps:
+            environment = {**os.environ, "CARGO_TARGET_DIR": str(made)}
+            done = subprocess.run(step, capture_output=True, check=False, env=environment)
+            if done.returncode:
+                told = f"{' '.join(step)}: {done.stderr.decode(errors='replace')[-2000:]}"
+                if "CI" in os.environ:
+                    pytest.fail(told)
+                pytest.skip(told)
+        (made / "release" / "adapter" if made.is_dir() else made).replace(target)
 
 
 def command_of(language: str, built: Path) -> str:
@@ -34,26 +74,36 @@ def command_of(language: str, built: Path) -> str:
     program = {"javascript": "node", "go": "go", "rust": "cargo"}[language]
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
+    target = built / f"{language}-adapter"
     match language:
         case "go":
-            target = built / "go-adapter"
-            if not target.exists():
-                subprocess.run(["go", "build", "-C", EXAMPLES / "go", "-o", target, "."], check=True)
-            return str(target)
+            made = built / f"making-{target.name}"
+            build(["go", "build", "-C", str(EXAMPLES / "go"), "-o", str(made), "."], target=target)
         case "rust":
-            target = built / "release" / "adapter"
-            if not target.exists():
-                manifest = ["--locked", "--manifest-path", str(EXAMPLES / "rust" / "Cargo.toml")]
-                fetched = subprocess.run(["cargo", "fetch", *manifest], capture_output=True, check=False)
-                if fetched.returncode:
-                    pytest.skip(f"cargo cannot fetch the crates: {fetched.stderr.decode()[-200:]}")
-                subprocess.run(
-                    ["cargo", "build", "--release", *manifest],
-                    check=True,
-                    env={**os.environ, "CARGO_TARGET_DIR": str(built)},
-                )
-            return str(target)
-    return f"node {EXAMPLES / 'javascript' / 'main.js'}"
+            manifest = ["--locked", "--manifest-path", str(EXAMPLES / "rust" / "Cargo.toml")]
+            build(["cargo", "fetch", *manifest], ["cargo", "build", "--release", *manifest], target=target)
+        case _:
+            return f"node {EXAMPLES / 'javascript' / 'main.js'}"
+    return str(target)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a program is a script with a shebang")
+@pytest.mark.parametrize(("language", "program"), [("go", "go"), ("rust", "cargo")])
+def test_a_ci_that_can_build_an_example_does(
+    language: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / program
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.skip.Exception, match=f"{program} is not installed"):
+        command_of(language, tmp_path)
+    tool.write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
+    tool.chmod(0o755)
+    with pytest.raises(pytest.fail.Exception, match="no network"):
+        command_of(language, tmp_path)
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no network"):
+        command_of(language, tmp_path)
 
 
 @cache
