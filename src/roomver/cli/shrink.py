@@ -131,8 +131,8 @@ def shrink_command(
     if isinstance(predicate, VerdictIs):
         say(f"roomver: {predicate.event_id} is now {found.cut.names[predicate.event_id]}")
     if output != "-":
-        for line in _next_calls(predicate, found, call_name(output)):
-            click.echo(f"roomver: {line}", err=True)
+        for call in _next_calls(predicate, found, call_name(output)):
+            click.echo(f"roomver: {call}", err=True)
 
 
 def _why_not(predicate: Predicate, loaded: LoadedRoom, asked: Asked) -> str:
