@@ -1,6 +1,7 @@
 """Tables on a narrow terminal: every word of the wide table is there, and no line is too long."""
 
 import re
+from pathlib import Path
 
 import pytest
 from builder import BOB
@@ -127,3 +128,13 @@ def test_columns_sets_the_width_of_a_pipe_and_no_id_is_broken(
     for nothing in ("", "x", "-80", "99999999"):
         monkeypatch.setenv("COLUMNS", nothing)
         assert run("check", file).stdout == wide
+
+
+@pytest.mark.parametrize(
+    "call", [("check", "{room}"), ("history", "{room}", "m.room.member"), ("versions",), ("rooms", "{room}")]
+)
+def test_no_line_of_a_table_ends_with_a_space(call: tuple[str, ...]) -> None:
+    room = str(Path(__file__).parents[1] / "vectors" / "rooms" / "v6.jsonl")
+    lines = run(*(one.format(room=room) for one in call)).stdout.splitlines()
+    assert len(lines) > 2
+    assert [line for line in lines if line != line.rstrip()] == []

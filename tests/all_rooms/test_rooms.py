@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -408,3 +409,19 @@ def test_signatures_that_nobody_could_check_are_said(database: str) -> None:
     unknown = [one["signatures"]["key_unknown"] for one in known]
     assert found["signatures_unchecked"] == {"rooms": sum(map(bool, unknown)), "events": sum(unknown)}
     assert sum(unknown)
+
+
+def test_what_is_one_event_is_not_a_room_that_cannot_be_read(write: Write, tmp_path: Path) -> None:
+    built = public_room()
+    write("room.jsonl", [header(), *entries(built)])
+    write("event.json", entries(built)[2]["pdu"])
+    client = json.loads((CASES / "a_client_event.json").read_text(encoding="utf-8"))
+    path = write("client.json", client)
+    result = run("check", "--rooms", str(tmp_path))
+    assert "1 file that holds no room: event.json" in result.stdout
+    # The path once, no call that would fail likewise, and an end after a word.
+    assert result.stdout.count(path) == 1
+    assert f"roomver check {path}" not in result.stdout
+    (told,) = re.findall(r"unreadable: (.*) …\n", result.stdout, re.DOTALL)
+    whole = run("check", path).stderr
+    assert f"{' '.join(told.split())} " in f"{' '.join(whole.split())} "

@@ -75,12 +75,8 @@ def _links_out(name: str, text: str, files: Collection[str]) -> Iterator[re.Matc
 def _own_links(name: str, content: bytes, files: Collection[str]) -> bytes:
     """Return a Markdown file without links that lead out of the release, and without rows of such folders."""
     text = content.decode()
-    out = {
-        link[0]: f"{link['text']} (`{link['target']}`, in a checkout)"
-        for link in links_out(name, text, files)
-    }
-    for link, words in out.items():
-        text = text.replace(link, words)
+    for link in [*_links_out(name, text, files)]:
+        text = text.replace(link[0], f"{link['text']} (`{link['target']}`, in a checkout)")
     folders = {one.partition("/")[0] for one in files if "/" in one}
     return _FOLDER_ROW.sub(lambda row: row[0] if row[1] in folders else "", text).encode()
 

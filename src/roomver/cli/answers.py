@@ -22,7 +22,7 @@ from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 from .merged import differences_data, lines_about
-from .tables import wrapped
+from .tables import print_stripped, wrapped
 from .wording import FINDING_TEXT, POLICY_ADVICE, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
@@ -320,7 +320,7 @@ def _print_compared(rows: Sequence[Compared]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(row.what, printable(str(row.value)), printable(row.source))
-    console().print(table)
+    print_stripped(table, console())
 
 
 def _print_third(

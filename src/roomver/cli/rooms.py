@@ -10,6 +10,7 @@ from .common import console, example
 from .escaped import ascii_json, printable
 from .heard import say
 from .sources import immutable_option, opened_source
+from .tables import print_stripped
 
 _MOST = 50
 _ID = 44  # characters of a room ID of version 12
@@ -65,7 +66,7 @@ def _print(found: list[RoomSummary], most: int | None) -> None:
     out = console()
     # An ID that is folded cannot be copied. So a long one makes the lines longer than a terminal.
     out.width = max(out.width, _WIDE)
-    out.print(table)
+    print_stripped(table, out)
     if most is not None and len(found) > most:
         out.print(f"and {len(found) - most:,} more: --all lists them")
 

@@ -128,14 +128,11 @@ def shrink_command(
     before, tries = counted(found.before, "event", "events"), counted(found.tried, "try", "tries")
     are = "is" if left == 1 else "are"
     say(f"roomver: of {before}, {left:,} {are} left after {tries}{ended}")
-    if (
-        isinstance(predicate, VerdictIs)
-        and (new := found.cut.names[predicate.event_id]) != predicate.event_id
-    ):
-        say(f"roomver: {predicate.event_id} is now {new}")
+    if isinstance(predicate, VerdictIs):
+        say(f"roomver: {predicate.event_id} is now {found.cut.names[predicate.event_id]}")
     if output != "-":
-        for line in _next_calls(predicate, found, call_name(output)):
-            click.echo(f"roomver: {line}", err=True)
+        for call in _next_calls(predicate, found, call_name(output)):
+            click.echo(f"roomver: {call}", err=True)
 
 
 def _why_not(predicate: Predicate, loaded: LoadedRoom, asked: Asked) -> str:
@@ -162,9 +159,9 @@ def _next_calls(predicate: Predicate, found: Shrunk, file: str) -> Iterator[str]
     """Yield what to call next, each with the IDs that the events have now."""
     yield f"to look at it: roomver check {file}"
     if isinstance(predicate, VerdictIs):
-        event = call_word(found.cut.names[predicate.event_id])
-        yield f"to explain it: roomver explain {file} {event}"
-        yield f"to make a test vector of it: roomver vectors capture {file} {event} -o case.json"
+        event_id = call_word(found.cut.names[predicate.event_id])
+        yield f"to explain it: roomver explain {file} {event_id}"
+        yield f"to make a test vector of it: roomver vectors capture {file} {event_id} -o case.json"
     if isinstance(predicate, ResetHappens):
         merge = next(
             one.merge for one in replayed(found.cut, soft_failure=False).resets() if predicate.is_of(one)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Column, Table
+from rich.text import Text
 
 from .common import WIDE, console
 
@@ -67,9 +68,17 @@ def print_table(table: Table, heading: int = 0) -> None:
             if sum(full) > available:
                 for column, width in zip(table.columns, _share(least, full, available), strict=True):
                     column.width, column.overflow = width, "fold"
-            out.print(table)
+            print_stripped(table, out)
             return
     _print_rows(out, table.columns, columns, heading)
+
+
+def print_stripped(table: Table, out: Console) -> None:
+    """Print a table as it is, without the spaces that end its lines."""
+    for line in out.render_lines(table, pad=False):
+        text = Text.assemble(*((one.text, one.style or "") for one in line), no_wrap=True)
+        text.rstrip()
+        out.print(text, soft_wrap=True)
 
 
 def _texts(column: Column, *, footer: bool) -> list[str]:

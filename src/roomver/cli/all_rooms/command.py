@@ -142,7 +142,7 @@ class _Session:
             reason = f"{error.reason}. {rooms} in it; --resume goes on when it can be written again"
             raise InputError(error.name, reason) from None
         except WorkersGone as error:
-            told = self._kept_text(f"{self._totals.rooms:,} of {len(found):,}")
+            told = self._kept_text(self._done(), len(found))
             raise WorkersGone(f"{error}; {told}") from None
         finally:
             self._out.close()
@@ -263,13 +263,19 @@ class _Session:
         return code
 
     def _tell_of_stop(self, rooms: int) -> None:
-        told = self._kept_text(f"{self._totals.rooms:,} of {rooms:,}")
+        told = self._kept_text(self._done(), rooms)
         click.echo(printable(f"roomver: interrupted: {told}"), err=True)
 
-    def _kept_text(self, done: str) -> str:
+    def _done(self) -> int:
+        """Return how many are done of what was found: rooms, and files that turned out to hold none."""
+        return self._totals.rooms + self._totals.status["no-room"]
+
+    def _kept_text(self, number: int, of: int) -> str:
         """Say where the results of the rooms are that are done, and how to go on."""
         output = self._many.output
+        files = " and files without a room" if self._totals.status["no-room"] else ""
+        done = f"{number:,} of {of:,} rooms{files}"
         if output is None or output == "-":
-            return f"{done} rooms are done; with --output FILE, --resume could go on"
+            return f"{done} are done; with --output FILE, --resume could go on"
         file = display_name(lines_of(output) if is_parquet(output) else output)
-        return f"{done} rooms are in {file}; the same call with --resume goes on"
+        return f"{done} are in {file}; the same call with --resume goes on"

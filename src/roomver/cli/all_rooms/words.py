@@ -125,7 +125,10 @@ def _listed(totals: Totals, name: str) -> list[str]:
     """Return the rooms of a list, each with what is to be said of it and the call that shows more."""
     lines = []
     for answer in totals.lists[name].answers:
-        lines += [f"  {_about(answer, name)}", f"    {_call(answer, name)}"]
+        lines.append(f"  {_about(answer, name)}")
+        # A file that cannot be read says why; another call would say the same.
+        if answer["status"] != "unreadable" or answer["chosen"]:
+            lines.append(f"    {_call(answer, name)}")
     return lines
 
 

@@ -111,7 +111,7 @@ def check_order(order: Order) -> Answer | Several:
         return answer | failure("crashed", hide_in(text, order.files)) | _since(began)
     if isinstance(found, Several):
         return found
-    notes = [hide_in(line.removeprefix("roomver: "), order.files)[:_LONGEST] for line in heard]
+    notes = [_cut(hide_in(line.removeprefix("roomver: "), order.files)) for line in heard]
     return answer | report.data() | found | {"notes": [*notes[:_MOST_NOTES]]} | _since(began)
 
 
@@ -133,13 +133,13 @@ def _check(order: Order, setup: Setup, report: "Counts") -> JsonObject | Several
         # The beginning tells that it is no room. Behind it may still be events that nobody has checked.
         if any(map(_may_have_events, order.files)):
             return failure("unreadable", str(error))
-        return {"status": "no-room", "code": 0, "reason": str(error)[:_LONGEST]}
+        return {"status": "no-room", "code": 0, "reason": _cut(str(error))}
     except InputError as error:
         if order.room_id is None and len(rooms := _rooms_in(order.files[0])) > 1:
             return _several(rooms)  # another one of them may be readable
         return failure("unreadable", str(error))
     except (MissingEvents, UnknownState) as error:
-        return {"status": "undecided", "code": 3, "reason": str(error)[:_LONGEST]}
+        return {"status": "undecided", "code": 3, "reason": _cut(str(error))}
     return {}
 
 
@@ -157,6 +157,14 @@ def _may_have_events(file: str) -> bool:
     except (RoomverError, OSError):
         return True
     return False
+
+
+def _cut(text: str) -> str:
+    """Return a text that is not too long. One that is cut ends after a word, with an ellipsis."""
+    if len(text) <= _LONGEST:
+        return text
+    begin, space, _ = text[: _LONGEST - 1].rpartition(" ")
+    return f"{begin if space else text[: _LONGEST - 2]} …"
 
 
 def _several(rooms: Sequence[RoomSummary]) -> Several:
@@ -210,7 +218,7 @@ def blank(order: Order, options: str) -> Answer:
 
 def failure(status: str, reason: str) -> JsonObject:
     """Return what an answer says of a room that could not be checked."""
-    return {"status": status, "code": 2, "reason": reason[:_LONGEST]}
+    return {"status": status, "code": 2, "reason": _cut(reason)}
 
 
 def _counts(summary: Summary | None) -> JsonObject:
