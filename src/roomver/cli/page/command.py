@@ -101,8 +101,8 @@ def verdict_of(page: Page) -> str:
     resets, left_out = len(page.found.resets), len(page.left_out)
     if resets:
         changes = counted(resets, "change", "changes")
-        numbers = class_numbers(page.resets)
-        said += f". State resolution undid {changes} (state resets): {numbers}"
+        classes = class_numbers(page.resets)
+        said += f". State resolution undid {changes} (state resets): {classes}"
     if left_out:
         said += f". {counted(left_out, 'event is', 'events are')} left out"
     missing = len(page.found.replay.missing)
