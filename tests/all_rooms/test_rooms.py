@@ -411,7 +411,9 @@ def test_signatures_that_nobody_could_check_are_said(database: str) -> None:
     assert sum(unknown)
 
 
-def test_what_cannot_be_checked_is_named_once_and_its_reason_ends_after_a_word(write: Write, tmp_path: Path) -> None:
+def test_what_cannot_be_checked_is_named_once_and_its_reason_ends_after_a_word(
+    write: Write, tmp_path: Path
+) -> None:
     built = public_room()
     write("room.jsonl", [header(), *entries(built)])
     write("event.json", entries(built)[2]["pdu"])
