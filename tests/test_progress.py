@@ -15,6 +15,7 @@ from random import Random
 
 import pytest
 from builder import ALICE, Room
+from command_line import CASES
 from explain.rooms import checked
 from played_rooms import played
 
@@ -299,3 +300,13 @@ def test_output_is_shown_as_progress_only_if_it_goes_to_a_file(
     os.close(ours)
     assert process.returncode == 0
     assert (b"the graph" in told) == regular
+
+
+@pytest.mark.parametrize("command", ["check", "resets"])
+def test_an_error_is_broken_between_words_to_the_width_of_the_terminal(command: str) -> None:
+    code, told = in_terminal(command, str(CASES / "a_client_event.json"))
+    lines = told.decode().splitlines()
+    assert code == 2
+    assert lines[0].startswith("roomver: ")
+    assert len(lines) > 4
+    assert max(map(len, lines)) <= 80

@@ -59,6 +59,7 @@ from .common import (
 from .drafts import complete_draft, is_made_up
 from .escaped import ascii_json
 from .guidance import id_hint
+from .heard import say
 from .loaded import LoadedRoom
 from .loading import load_events, load_room
 from .sources import Choice, immutable_option, named_room_option
@@ -200,7 +201,7 @@ def _judge_in_room(
     event, _ = _receive(given, room.version, None, room.added)
     answer = _judge(room, event.event_id)
     if event.content != answer.rows[0].event.content:
-        click.echo(f"roomver: {given.file}: the room has another copy of this event: it is judged", err=True)
+        say(f"roomver: {given.file}: the room has another copy of this event: it is judged")
     return answer
 
 

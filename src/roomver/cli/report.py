@@ -23,6 +23,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue, ServerName
 from .common import console, display_name, event_title
 from .escaped import ascii_json, printable
+from .heard import say
 from .listing import Keys, Listing, failed_keys
 from .merged import (
     contradicted_lines,
@@ -334,7 +335,7 @@ class TextReport:
 
     def error(self, file: str, name: str, reason: str) -> None:
         """Report why a room could not be checked."""
-        click.echo(f"roomver: {name}: {printable(reason)}", err=True)
+        say(f"roomver: {name}: {printable(reason)}")
 
     def close(self) -> None:
         """Write the rest of the report."""

@@ -18,6 +18,7 @@ from ...readers.addresses import is_address, shown
 from ...types import JsonObject, RoomId
 from ..common import display_name
 from ..escaped import ascii_json, printable
+from ..heard import say
 from ..written import check_not_input
 from .executors import started
 from .find import Found, find_rooms
@@ -264,7 +265,7 @@ class _Session:
 
     def _tell_of_stop(self, rooms: int) -> None:
         told = self._kept_text(self._done(), rooms)
-        click.echo(printable(f"roomver: interrupted: {told}"), err=True)
+        say(printable(f"roomver: interrupted: {told}"))
 
     def _done(self) -> int:
         """Return how many are done of what was found: rooms, and files that turned out to hold none."""

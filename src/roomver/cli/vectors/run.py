@@ -15,6 +15,7 @@ from ... import __version__
 from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome, compare, run_case
 from ..common import console, example
+from ..heard import say
 from ..written import check_writable, write_path
 from .implementation import Implementation, NoAnswer
 from .junit import as_junit
@@ -205,7 +206,7 @@ def _write_known(
 
 def _print_absent(known: KnownFailures, absent: Sequence[str]) -> None:
     told = "these cases do not exist; remove them, or use --write-known-failures:"
-    click.echo(f"roomver: {known.file}: {told}", err=True)
+    say(f"roomver: {known.file}: {told}")
     for name in absent:
         click.echo(f"  {known.file}:{known.numbers[name]}: {name}", err=True)
 
