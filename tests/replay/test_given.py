@@ -1,7 +1,6 @@
 """States that the caller gives a replay."""
 
 from random import Random
-from typing import Any
 
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS
@@ -11,8 +10,6 @@ from played_rooms import STRANGE, agree_on_state
 
 from roomver import Event, MissingEvents, replay_room
 from roomver.replay import Replay, Status
-from roomver.replay.fold import Fold
-from roomver.replay.states import Grouped
 from roomver.resolution import RoomState
 from roomver.state import PartialState, Unknown, entries_of
 
@@ -506,63 +503,3 @@ def test_what_several_given_states_told_is_forgotten_only_as_far_as_a_merge_need
     # The branch beside has no more than that, so what the third state tells is not in the merge.
     more = replay_room(events, given={**given, third.event_id: state}).state_before(last.event_id)
     agree_on_state(less, more)
-
-
-def _told_one_by_one(number: int, *, topic: bool) -> tuple[Replay, Event, Event]:
-    """Replay a room in which so many given states tell a branch one more entry each.
-
-    Args:
-        number: how many given states tell something.
-        topic: whether the topic is known where the branches part.
-
-    Returns:
-        The replay, the topic that the other branch sets, and the event that merges the two.
-    """
-    room = base_room("11")
-    room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
-    told = [room.add(f"x.{n}", ALICE, {}, state_key="") for n in range(number)]
-    gone = room.add("m.room.message", BOB, {})
-    state = ids(room.state)
-    followed = [room.add("m.room.message", BOB, {"n": n}) for n in range(number + 1)]
-    beside = room.add("m.room.topic", ALICE, {"topic": "new"}, state_key="", prev=[followed[0]])
-    last = room.add("m.room.message", BOB, {}, prev=[followed[-1], beside])
-    part = {key: one for key, one in state.items() if one not in [event.event_id for event in told]}
-    if not topic:
-        del part[TOPIC]
-    given: dict[str, PartialState[str]] = {}
-    for n, event in enumerate(followed):
-        given[event.event_id] = PartialState({**part}, [Unknown.everything("a part")])
-        if n < number:
-            part[told[n].type, ""] = told[n].event_id
-    events = [event for event in room.events.values() if event is not gone]
-    return replay_room(events, given=given), beside, last
-
-
-@pytest.mark.parametrize("number", [0, 1, 16, 17, 40])
-def test_more_given_states_on_one_branch_leave_a_merge_decided(number: int) -> None:
-    replayed, beside, last = _told_one_by_one(number, topic=True)
-    state = replayed.state_before(last.event_id)
-    assert isinstance(state, PartialState)
-    assert state.get(TOPIC) == beside.event_id
-
-
-@pytest.mark.parametrize("number", [1, 5])
-def test_a_merge_without_what_given_states_told_is_tried_once_and_counted(
-    number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    costs = []
-    merged_without = Fold._merged_without
-
-    def counted(fold: Fold, *args: Any) -> Grouped | None:
-        before = fold.merges_cost
-        merged = merged_without(fold, *args)
-        costs.append(fold.merges_cost - before)
-        return merged
-
-    monkeypatch.setattr(Fold, "_merged_without", counted)
-    replayed, _, last = _told_one_by_one(number, topic=False)
-    state = replayed.state_before(last.event_id)
-    assert isinstance(state, PartialState)
-    assert state.why_unknown(TOPIC)
-    # The two states, each entry that was told in both, and each given state.
-    assert costs == [2 + 2 * number + number]

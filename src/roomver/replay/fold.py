@@ -29,10 +29,6 @@ How it works:
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
   value could change it. After missing events this holds as long as given states are true. One that has an
   event which the server that gave it cannot have accepted is believed until the event's own history is known.
-  A given state may decide less in one case, and then it reverses nothing either. Where it tells one branch
-  what it leaves unknown in another, a merge of the two is tried without what it told (`Filled`). That is no
-  longer known of a state that was itself merged, except where the merge ended in one of the states. So a
-  later merge of that state may be undecided, although it was decided without the given state.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced (`Resets`).
 * *Ends.* The forward extremities and the soft-failed events are found as the events arrive (`Ends`).
@@ -66,7 +62,7 @@ from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .bridging import Bridging, find_bridging
 from .causes import MERGED, SEVERAL_UNDECIDED, UNDECIDED
-from .given import VOUCHED_AND_REFUSED, Filled, agree, last_in_all, without_told
+from .given import VOUCHED_AND_REFUSED, Filled, agree
 from .groups import SharedStates
 from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
@@ -77,6 +73,9 @@ from .verdicts import Allowed, AuthVerdicts
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
+
+# How many given states that told something of a state are kept for its merges.
+_FILLED_KEPT: Final = 16
 
 # The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
 _REASONS_KEPT: Final = 16
@@ -133,10 +132,8 @@ class Fold:
         self.bridges: dict[EventId, StateMap[EventId]] = {}
         # Such states that were used ahead of the event that they are given for.
         self.ahead: dict[EventId, Grouped] = {}
-        # By group: what the last given state told of a state that is otherwise computed, and with it the
-        # earlier ones. All are kept: without the first ones, a merge would be undecided that was decided with
-        # fewer given states.
-        self.filled: dict[int, Filled] = {}
+        # By group: what given states told of a state that is otherwise computed, the first of them first.
+        self.filled: dict[int, tuple[Filled, ...]] = {}
         # The events before which the state is believed: a given state tells of it, or of one that it derives
         # from.
         self.believed: set[EventId] = set()
@@ -158,8 +155,7 @@ class Fold:
         self.shared: SharedStates = SharedStates()
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
-        # What the merges have cost: a unit for each state, for each event of a conflicted key, for each given
-        # state whose entries are taken away, and for each of these entries in each state.
+        # What the merges have cost: a unit for each state, and for each event of a conflicted key.
         self.merges_cost: int = 0
         # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
@@ -396,9 +392,8 @@ class Fold:
         added = changes_between(entries_of(state), entries)
         found = self._kept(together, group, added)
         if not contested:
-            self.filled[found[1]] = Filled.after(
-                self.filled.get(group), added, unknown_of(state), len(unknown_of(together))
-            )
+            told = Filled(added, unknown_of(state), len(unknown_of(together)))
+            self.filled[found[1]] = (*self.filled.get(group, ()), told)[-_FILLED_KEPT:]
         return found
 
     def _without_own(self, event_id: EventId, given: StateMap[EventId]) -> StateMap[EventId]:
@@ -486,39 +481,39 @@ class Fold:
         Returns:
             The merged state; None if given states told nothing, or if that does not help.
         """
-        filled = [self.filled.get(group) for _, group in distinct]
+        filled = [self.filled.get(group, ()) for _, group in distinct]
         if not any(filled):
             return None
-        of_all = last_in_all(filled)
-        merged = self._merged_without(distinct, filled, of_all)
-        if merged is None and of_all is not None:
-            merged = self._merged_without(distinct, filled, None)
-        return merged
+        of_all = set.intersection(*[{id(one) for one in told} for told in filled])
+        for kept in (of_all, set[int]()):
+            merged = self._merged_without(distinct, filled, kept)
+            if merged is not None:
+                return merged
+        return None
 
     def _merged_without(
-        self, distinct: Sequence[Grouped], filled: Sequence[Filled | None], kept: Filled | None
+        self, distinct: Sequence[Grouped], filled: Sequence[Sequence[Filled]], kept: Collection[int]
     ) -> Grouped | None:
         """Merge states without what given states told of them last, down to one that is kept."""
         keys: set[StateKey] = set()
         bare: list[StateMap[EventId]] = []
-        for (state, _), last in zip(distinct, filled, strict=True):
-            left, told = without_told(state, last, kept)
-            keys.update(told)
+        for (state, _), several in zip(distinct, filled, strict=True):
+            left: StateMap[EventId] = state
+            for one in reversed(several):
+                if id(one) in kept:
+                    break
+                left = one.taken_from(left)
+                keys.update(one.told)
             bare.append(left)
-        # Each key is looked up in each state below.
-        self.merges_cost += len(bare) * (1 + len(keys))
-        down_to = -1 if kept is None else kept.number
-        self.merges_cost += sum(last.number - down_to for last in filled if last is not None)
         try:
             split = split_states(bare)
-            self.merges_cost += sum(map(len, split.conflicted.values()))
             resolved = self.resolved(split, len(distinct), self.algorithm)
         except (UnknownState, MissingEvents):
             return None
         # No algorithm changes an entry that all branches agree on.
         first, group = distinct[0]
-        found = {key: entries_of(first).get(key) for key in keys}
-        agreed = {key: e for key, e in found.items() if all(entries_of(s).get(key) == e for s, _ in distinct)}
+        told = {key: entries_of(first).get(key) for key in keys}
+        agreed = {key: e for key, e in told.items() if all(entries_of(s).get(key) == e for s, _ in distinct)}
         changes = {**resolved, **{key: e for key, e in agreed.items() if e is not None}}
         entries = changed_entries(entries_of(bare[0]), changes)
         return self._kept(
@@ -589,7 +584,6 @@ class Fold:
         given state refuses it, two servers contradict each other.
         """
         if before is not None:
-            # What is kept cites no undecided event, so this may come first: see there.
             kept = self.auth_verdicts.in_both(event, *before)
             if kept is not None:
                 return Outcome(event_id, Status.ACCEPTED, kept, kept)

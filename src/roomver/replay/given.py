@@ -5,8 +5,8 @@ what it leaves unknown. Where the two differ, nothing tells which is right, so t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from ..errors import Lack
 from ..state import RoomState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
@@ -24,8 +24,7 @@ VOUCHED_AND_REFUSED: Final = "a server has accepted the event, but a given state
 """Why an event is undecided that an answer vouches for."""
 
 
-@dataclass(slots=True, eq=False)
-class Filled:
+class Filled(NamedTuple):
     """What a given state told of a state that is otherwise computed, and so of the states that follow.
 
     Branches that leave the computed state have the same unknown entries, so a merge of them may be known.
@@ -39,54 +38,12 @@ class Filled:
     """What was unknown without it."""
     left: int
     """How many reasons it left."""
-    earlier: "Filled | None"
-    """What the given state before it told; None if it is the first."""
-    number: int
-    """How many given states told something before it."""
 
-    @classmethod
-    def after(
-        cls,
-        earlier: "Filled | None",
-        told: Mapping[StateKey, EventId | None],
-        unknown: tuple[Unknown, ...],
-        left: int,
-    ) -> "Filled":
-        """Return what a given state told after an earlier one."""
-        return cls(told, unknown, left, earlier, 0 if earlier is None else earlier.number + 1)
-
-
-def last_in_all(several: Sequence[Filled | None]) -> Filled | None:
-    """Return the last given state that told something of all of several states; None if there is none."""
-    one = several[0]
-    for other in several[1:]:
-        while one is not other:
-            if other is None or (one is not None and one.number >= other.number):
-                one = one.earlier if one is not None else None
-            else:
-                other = other.earlier  # noqa: PLW2901 - it goes back, as `one` does
-    return one
-
-
-def without_told(
-    state: StateMap[EventId], last: Filled | None, kept: Filled | None
-) -> tuple[StateMap[EventId], dict[StateKey, EventId | None]]:
-    """Return a state without what given states told of it, down to one of them that is kept, and that.
-
-    Args:
-        state: the state.
-        last: what the last given state told of it.
-        kept: what is kept: one of the earlier ones, or None to keep nothing.
-    """
-    entries, unknown = entries_of(state), unknown_of(state)
-    told: dict[StateKey, EventId | None] = {}
-    taken: dict[StateKey, EventId | None] = {}
-    while last is not None and last is not kept:
-        told.update(last.told)
-        taken.update((key, None) for key, event_id in last.told.items() if entries.get(key) == event_id)
-        unknown = (*last.unknown, *unknown[last.left :])
-        last = last.earlier
-    return known_in_part(changed_entries(entries, taken), unknown), told
+    def taken_from(self, state: StateMap[EventId]) -> StateMap[EventId]:
+        """Return a state that follows, without what the given state told."""
+        entries = entries_of(state)
+        told = {key: None for key, event_id in self.told.items() if entries.get(key) == event_id}
+        return known_in_part(changed_entries(entries, told), (*self.unknown, *unknown_of(state)[self.left :]))
 
 
 def agree(
