@@ -176,10 +176,6 @@ def decides_more(less: Knowledge, more: Knowledge, **options: bool) -> tuple[Roo
 @example(version="5", seed=817029, soft_failure=False)
 # The current state that a server gives has no soft-failed events, unless servers soft-fail none.
 @example(version="8", seed=27493137, soft_failure=False)
-# An event that is not missing any more may be undecided. A given state still tells the state after it.
-@example(version="11", seed=4168641457, soft_failure=False)
-# Branches of which given states tell different amounts are merged with what they tell of both.
-@example(version="5", seed=3449530734, soft_failure=False)
 def test_more_keys_events_and_states_together_reverse_nothing(
     version: str, seed: int, soft_failure: bool
 ) -> None:

@@ -3,10 +3,9 @@
 from random import Random
 
 import pytest
-from builder import ALICE, BOB, CAROL, DAVE, VERSIONS
+from builder import ALICE, BOB, CAROL, VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
-from played_rooms import STRANGE, agree_on_state
 
 from roomver import Event, MissingEvents, replay_room
 from roomver.replay import Replay, Status
@@ -450,56 +449,3 @@ def test_given_states_that_share_structure_are_as_others(version: str) -> None:
     for event_id in places:
         assert alike.state_before(event_id) == states[event_id]
         assert in_part[0].state_before(event_id) == in_part[1].state_before(event_id)
-
-
-@pytest.mark.parametrize("accepted", [False, True])
-def test_a_given_state_tells_the_state_after_the_only_event_that_it_follows(accepted: bool) -> None:
-    """An event may be an end. What is known of the state after it while it is missing stays known."""
-    room = base_room("11")
-    gone = room.join_rule("public")
-    # The rules on a join want the missing join rules.
-    one = room.add("m.room.name", ALICE, {}, state_key="") if accepted else room.member(DAVE, "join", by=DAVE)
-    state = ids(room.state)
-    last = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
-    events = [event for event in room.events.values() if event is not gone]
-    rules = Unknown("missing", keys=frozenset([("m.room.join_rules", "")]))
-    own = Unknown("missing", keys=frozenset([(one.type, one.state_key or "")]))
-    more = {key: e for key, e in state.items() if key[0] not in ("m.room.join_rules", "m.room.member")}
-    less = {key: e for key, e in more.items() if e != one.event_id}
-    without = PartialState(less, [rules, own, Unknown.members()])
-    few = replay_room([event for event in events if event is not one], given={last.event_id: without})
-    assert few.current_state is not None
-    assert LEVELS in entries_of(few.current_state)
-    for known in (without, PartialState(more, [rules, Unknown.members()])):
-        many = replay_room(events, given={last.event_id: known}, accepted={last.event_id: {one.event_id}})
-        assert many.outcomes[one.event_id].accepted is accepted
-        assert many.outcomes[last.event_id].status is Status.UNDECIDED
-        assert not many.extremities_known
-        agree_on_state(few.current_state, many.current_state)
-        # Another end, after which nothing tells the state, leaves the current state unknown.
-        other = room.make("m.room.message", ALICE, {}, prev=[gone])
-        beside: dict[str | None, set[str]] = {last.event_id: {one.event_id, other.event_id}}
-        assert (
-            replay_room([*events, other], given={last.event_id: known}, accepted=beside).current_state is None
-        )
-
-
-def test_what_several_given_states_told_is_forgotten_only_as_far_as_a_merge_needs_it() -> None:
-    room = base_room("11")
-    gone = room.add("m.room.message", BOB, {})
-    first, second, third = (room.add("m.room.message", BOB, {"n": n}) for n in range(3))
-    beside = room.add("m.room.message", BOB, {}, prev=[second])
-    last = room.add("m.room.message", BOB, {}, prev=[third, beside])
-    events = [event for event in room.events.values() if event is not gone]
-    state = ids(room.state)
-    without_members = {key: event_id for key, event_id in state.items() if key[0] != "m.room.member"}
-    given = {
-        first.event_id: PartialState({LEVELS: state[LEVELS]}, [Unknown.everything("a part")]),
-        second.event_id: PartialState(without_members, [Unknown.members()]),
-    }
-    less = replay_room(events, given=given).state_before(last.event_id)
-    assert isinstance(less, PartialState)
-    assert (less.known, less.why_unknown(STRANGE)) == (without_members, None)
-    # The branch beside has no more than that, so what the third state tells is not in the merge.
-    more = replay_room(events, given={**given, third.event_id: state}).state_before(last.event_id)
-    agree_on_state(less, more)

@@ -23,8 +23,6 @@ class Bridging:
     """Event ID to the events of the state that is given for it, without those that follow it."""
     answers: dict[EventId, frozenset[EventId]] = field(default_factory=dict)
     """Event ID to the other events of that answer, likewise."""
-    followers: dict[EventId, EventId] = field(default_factory=dict)
-    """An event to the first event that has it as its only prev event, and before which a state is given."""
     told: frozenset[EventId] = frozenset()
     """The events before which the state is known: their prev events tell it, or it is given."""
 
@@ -54,8 +52,6 @@ def find_bridging(
     follows = _find_followers(order, events, bits)
     for event_id, bit in bits.items():
         if event_id in given:
-            if len(parents := {*events[event_id].prev_event_ids}) == 1:
-                found.followers.setdefault(parents.pop(), event_id)
             found.states[event_id] = frozenset(
                 one
                 for one in entries_of(given[event_id]).values()

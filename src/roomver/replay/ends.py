@@ -28,8 +28,7 @@ How it works:
   names the later events that cannot be checked because of it.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
   states is unknown. If the ends are not certain, it is known in part: the entries on which all states agree
-  that may be merged. There, a state that is given before an event tells the state after the only event that
-  it follows (`Fold.told_after`). The events that leave it unknown are kept for `Replay.lacking` (`causes`).
+  that may be merged. The events that leave it unknown are kept for `Replay.lacking` (`causes`).
 """
 
 from collections.abc import Collection
@@ -204,22 +203,17 @@ class Ends:
             or (event_id in self._soft_failed and self._holes and self._after_a_gap(event))
         )
         counts = undecided or status is Status.ACCEPTED
-        # A given state may tell the state after the event. That is the state before it too, if the event is
-        # not accepted: only then may a missing event before it be an end.
-        told = self._fold.told_after(event_id) if counts and after is None else None
-        after_it = told if after is None else after
-        before_it = told if before is None and status is not Status.ACCEPTED else before
         if self._holes and counts and self._holes.arrive(event_id):
             # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
             certain = self._ends - self._doubtful.keys()
             self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
         hides = counts and self._holes.may_hide_ends(event, self._beside, self._history)
         if hides or event_id in result.unplaced:
-            self._keep_possible(event, before_it, None if hides else after_it)
+            self._keep_possible(event, before, None if hides else after)
             self._lasting[event_id] = None
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None
-            self._keep_possible(event, before_it, after_it)
+            self._keep_possible(event, before, after)
             for parent in self._parents(event_id):
                 self._unclear.pop(parent, None)
             self._unclear[event_id] = None
@@ -252,7 +246,7 @@ class Ends:
             if event_id in result.soft_failed:
                 return
         if not clear:
-            self._keep_possible(event, before_it, after_it)
+            self._keep_possible(event, before, after)
         for end in superseded:
             self._remove(end)
         if self._unclear:
@@ -264,7 +258,7 @@ class Ends:
         if not self._unclear and not self._lasting:
             self._possible.clear()
         if event_id not in self._never:
-            self._add(event_id, after, told)
+            self._add(event_id, after)
 
     def _keep_possible(self, event: Event, before: Grouped | None, after: Grouped | None) -> None:
         """Keep the states after the ends that an unclear event may supersede, and the state after it."""
@@ -274,9 +268,9 @@ class Ends:
             # The missing events may be ends. If there is one, the state after it is the one before the event.
             self._possible.keep([before if len(set(event.prev_event_ids)) == 1 else None])
 
-    def _add(self, event_id: EventId, after: Grouped | None, told: Grouped | None = None) -> None:
+    def _add(self, event_id: EventId, after: Grouped | None) -> None:
         self._ends.add(event_id)
-        self._open.add(event_id, after, told)
+        self._open.add(event_id, after)
         if self._holes and self._holes.may_follow(event_id):
             self._doubtful[event_id] = None
 

@@ -74,8 +74,6 @@ from .verdicts import Allowed, AuthVerdicts
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
 
-# How many given states that told something of a state are kept for its merges.
-_FILLED_KEPT: Final = 16
 
 # The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
 _REASONS_KEPT: Final = 16
@@ -130,10 +128,8 @@ class Fold:
         result._given = self.given
         # The given states that are used alone, because prev events are missing.
         self.bridges: dict[EventId, StateMap[EventId]] = {}
-        # Such states that were used ahead of the event that they are given for.
-        self.ahead: dict[EventId, Grouped] = {}
-        # By group: what given states told of a state that is otherwise computed, the first of them first.
-        self.filled: dict[int, tuple[Filled, ...]] = {}
+        # By group: what a given state told of a state that is otherwise computed.
+        self.filled: dict[int, Filled] = {}
         # The events before which the state is believed: a given state tells of it, or of one that it derives
         # from.
         self.believed: set[EventId] = set()
@@ -249,7 +245,7 @@ class Fold:
                 ):
                     self.resets.note(event_id, entries_of(state).get(key))
                 after = self._changed(before, {key: event_id})
-                self._still_filled(before, after)
+                self._still_filled(before, after, key)
             elif status is Status.UNDECIDED:
                 after = self._forgetting(before, key, event_id, outcome.lack)
         self.result._after[event_id] = after[1]
@@ -287,13 +283,13 @@ class Fold:
             known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes
         )
         if len(unknown) > len(unknown_of(state)):
-            self._still_filled(before, after)
+            self._still_filled(before, after, key)
         return after
 
-    def _still_filled(self, before: Grouped, after: Grouped) -> None:
-        """Note what given states told of the state after an event."""
+    def _still_filled(self, before: Grouped, after: Grouped, key: StateKey) -> None:
+        """Note what a given state told of the state after an event for a key."""
         if before[1] in self.filled:
-            self.filled[after[1]] = self.filled[before[1]]
+            self.filled[after[1]] = self.filled[before[1]].replaced(key)
 
     def _state_before(self, event_id: EventId, event: Event) -> Grouped | None:
         """Return the state before an event, resolved over its prev events; None if it is unknown."""
@@ -349,25 +345,10 @@ class Fold:
         ):
             self.doubted.add(event.event_id)
 
-    def told_after(self, event_id: EventId) -> Grouped | None:
-        """Return the state after an event whose history does not tell it, if a given state does.
-
-        The state after an event is the state before an event that follows it alone.
-        """
-        follower = self.bridging.followers.get(event_id)
-        if follower is None:
-            return None
-        found = self.ahead[follower] = self._kept_given(follower, self.given[follower])
-        return found
-
     def _bridged(self, event_id: EventId, given: StateMap[EventId]) -> Grouped:
         """Return a given state whose prev events do not tell it."""
         self.bridges[event_id] = given
         self.believed.add(event_id)
-        return self.ahead.pop(event_id, None) or self._kept_given(event_id, given)
-
-    def _kept_given(self, event_id: EventId, given: StateMap[EventId]) -> Grouped:
-        """Keep a given state as a group."""
         state = self._without_own(event_id, given)
         entries = entries_of(state)
         own = entries if isinstance(entries, RoomState) else RoomState(entries)
@@ -392,8 +373,7 @@ class Fold:
         added = changes_between(entries_of(state), entries)
         found = self._kept(together, group, added)
         if not contested:
-            told = Filled(added, unknown_of(state), len(unknown_of(together)))
-            self.filled[found[1]] = (*self.filled.get(group, ()), told)[-_FILLED_KEPT:]
+            self.filled[found[1]] = Filled(frozenset(added), unknown_of(state), len(unknown_of(together)))
         return found
 
     def _without_own(self, event_id: EventId, given: StateMap[EventId]) -> StateMap[EventId]:
@@ -476,46 +456,29 @@ class Fold:
         return Merged(split, groups, resolved, after)
 
     def _merged_as_computed(self, distinct: Sequence[Grouped]) -> Grouped | None:
-        """Merge states without what given states told of some of them; then without what they told of any.
-
-        Returns:
-            The merged state; None if given states told nothing, or if that does not help.
-        """
-        filled = [self.filled.get(group, ()) for _, group in distinct]
-        if not any(filled):
+        """Merge states without what given states told of them; None if they told nothing, or if it fails."""
+        if not any(group in self.filled for _, group in distinct):
             return None
-        of_all = set.intersection(*[{id(one) for one in told} for told in filled])
-        for kept in (of_all, set[int]()):
-            merged = self._merged_without(distinct, filled, kept)
-            if merged is not None:
-                return merged
-        return None
-
-    def _merged_without(
-        self, distinct: Sequence[Grouped], filled: Sequence[Sequence[Filled]], kept: Collection[int]
-    ) -> Grouped | None:
-        """Merge states without what given states told of them last, down to one that is kept."""
-        keys: set[StateKey] = set()
-        bare: list[StateMap[EventId]] = []
-        for (state, _), several in zip(distinct, filled, strict=True):
-            left: StateMap[EventId] = state
-            for one in reversed(several):
-                if id(one) in kept:
-                    break
-                left = one.taken_from(left)
-                keys.update(one.told)
-            bare.append(left)
+        bare = [
+            self.filled[group].taken_from(state) if group in self.filled else state
+            for state, group in distinct
+        ]
         try:
             split = split_states(bare)
             resolved = self.resolved(split, len(distinct), self.algorithm)
         except (UnknownState, MissingEvents):
             return None
         # No algorithm changes an entry that all branches agree on.
-        first, group = distinct[0]
-        told = {key: entries_of(first).get(key) for key in keys}
+        told = {
+            key: entries_of(distinct[0][0]).get(key)
+            for _, g in distinct
+            if g in self.filled
+            for key in self.filled[g].keys
+        }
         agreed = {key: e for key, e in told.items() if all(entries_of(s).get(key) == e for s, _ in distinct)}
         changes = {**resolved, **{key: e for key, e in agreed.items() if e is not None}}
         entries = changed_entries(entries_of(bare[0]), changes)
+        first, group = distinct[0]
         return self._kept(
             known_in_part(entries, split.unknown), group, changes_between(entries_of(first), entries)
         )

@@ -4,7 +4,7 @@ The state over the prev events is computed, so nobody has to be believed about i
 what it leaves unknown. Where the two differ, nothing tells which is right, so these entries are unknown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -25,25 +25,28 @@ VOUCHED_AND_REFUSED: Final = "a server has accepted the event, but a given state
 
 
 class Filled(NamedTuple):
-    """What a given state told of a state that is otherwise computed, and so of the states that follow.
+    """What a given state told of a state that is otherwise computed.
 
     Branches that leave the computed state have the same unknown entries, so a merge of them may be known.
     Where a given state tells these entries of one branch only, nothing can be compared. Then the branches are
     merged without what it told.
     """
 
-    told: Mapping[StateKey, EventId | None]
-    """The entries that it told. Some may have been replaced since."""
+    keys: frozenset[StateKey]
+    """The keys of the entries that it told, as far as they were not replaced."""
     unknown: tuple[Unknown, ...]
     """What was unknown without it."""
     left: int
     """How many reasons it left."""
 
+    def replaced(self, key: StateKey) -> "Filled":
+        """Return what is left of it if an event replaces the entry of a key."""
+        return self._replace(keys=self.keys - {key}) if key in self.keys else self
+
     def taken_from(self, state: StateMap[EventId]) -> StateMap[EventId]:
         """Return a state that follows, without what the given state told."""
-        entries = entries_of(state)
-        told = {key: None for key, event_id in self.told.items() if entries.get(key) == event_id}
-        return known_in_part(changed_entries(entries, told), (*self.unknown, *unknown_of(state)[self.left :]))
+        entries = changed_entries(entries_of(state), dict.fromkeys(self.keys))
+        return known_in_part(entries, (*self.unknown, *unknown_of(state)[self.left :]))
 
 
 def agree(

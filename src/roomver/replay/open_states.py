@@ -27,13 +27,7 @@ class Open:
     """That state; None if it is unknown."""
     number: int = 0
     """The states are numbered in the order in which they are added."""
-    ends: dict[EventId, Grouped | None] = field(default_factory=dict)
-    """If the state is unknown, each of the ends has the state that a given state tells, if one does."""
-
-    @property
-    def possible(self) -> list[Grouped | None]:
-        """The states after the ends. None stands for an unknown one."""
-        return [self.state] if self.state is not None else [*self.ends.values()]
+    ends: dict[EventId, None] = field(default_factory=dict)
 
 
 class _Agreed(NamedTuple):
@@ -84,16 +78,14 @@ class OpenStates:
         if event.state_key is not None:
             self._keys.add((event.type, event.state_key))
 
-    def add(self, event_id: EventId, after: Grouped | None, told: Grouped | None = None) -> None:
-        """Add an end, and the state after it. If that is unknown, a given state may tell it."""
+    def add(self, event_id: EventId, after: Grouped | None) -> None:
+        """Add an end, and the state after it."""
         group = None if after is None else after[1]
         here = self.by_group.get(group)
-        if here is None or group is None:
-            # Where the state is unknown, each end may have one that is told. So all of these are new again.
+        if here is None:
             self.number += 1
-            ends = {} if here is None else self.by_group.pop(group).ends
-            here = self.by_group[group] = Open(after, self.number, ends)
-        here.ends[event_id] = told
+            here = self.by_group[group] = Open(after, self.number)
+        here.ends[event_id] = None
 
     def remove(self, event_id: EventId, group: int | None) -> None:
         """Remove an end. The group is that of the state after it."""

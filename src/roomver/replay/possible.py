@@ -55,9 +55,8 @@ class PossibleStates:
             for here in open_states.newer(self._seen):
                 if self._unknown:
                     break
-                states = here.possible
-                open_states.spend(_READS * len(states))
-                self.keep(states)
+                open_states.spend(_READS)
+                self.keep([here.state])
         except TooManyReads:
             self._unknown = True
         self._seen = open_states.number
