@@ -45,7 +45,8 @@ def test_the_state_is_unknown_for_dropped_events_with_the_key_as_the_reason(
 ) -> None:
     result = run(command, *call)
     assert result.exit_code == 3
-    listed = result.stderr.split("missing or dropped events:\n")[1].splitlines()
+    # The notes come after the answer, and begin with the name of the program.
+    listed = result.stderr.split("missing or dropped events:\n")[1].split("\nroomver: ")[0].splitlines()
     missing = [line for line in listed if line.startswith("  $") and ", dropped (" not in line]
     assert missing == [f"  {GONE}, cited by {FETCHED}"]
     assert f"  {JOIN}, dropped (event_json, {JOIN}: {WHY}), cited by " in result.stderr
