@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -128,6 +130,51 @@ def test_ctrl_c_is_held_back_from_a_process_that_starts() -> None:
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert process.stdout == "True False\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_is_held_back_where_another_thread_may_take_it() -> None:
+    """As where progress is shown. A mask holds for one thread; the process would get half of its input."""
+    end, passed = Event(), []
+    other = Thread(target=end.wait)
+
+    def hold() -> None:
+        with pool.uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(20):
+                time.sleep(0.01)
+            passed.append(True)
+
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            hold()
+    finally:
+        end.set()
+        other.join()
+    assert passed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_process_that_starts_while_the_pool_breaks_does_not_hold_it_up() -> None:
+    """`ProcessPoolExecutor` ends the processes that it has at that moment, and then waits for all."""
+    checkers = pool.Checkers(1)
+    (worker,) = [checkers.submit(os.getpid).result()]
+    late: Any = get_context("spawn").Process(target=time.sleep, args=(600,))
+    late.start()
+    late.terminate = lambda: None  # the pool did not see it yet
+    inner: Any = checkers._pool
+    inner._processes[late.pid] = late
+    waiting = checkers.submit(time.sleep, 600)
+    os.kill(worker, signal.SIGTERM)
+    with pytest.raises(BrokenExecutor):
+        waiting.result(60)
+    ended = Thread(target=checkers.shutdown, daemon=True)
+    ended.start()
+    ended.join(60)
+    held_up = ended.is_alive()
+    late.kill()
+    assert not held_up
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

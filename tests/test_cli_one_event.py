@@ -154,7 +154,8 @@ def test_a_room_is_not_a_state(write: Write) -> None:
     file = write("room.jsonl", [pdu for _, pdu in pairs(built)])
     result = run("auth", "--state", file, write("event.json", MESSAGE))
     assert result.exit_code == 2
-    assert result.stderr.rstrip().endswith("`roomver state --json` prints the state of a room")
+    error = result.stderr.splitlines()[0]
+    assert error.endswith("`roomver state --json` prints the state of a room")
 
 
 # Usage errors.

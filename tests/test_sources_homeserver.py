@@ -31,7 +31,7 @@ def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:
         assert lines[at][1:4] == [room["room_version"], str(len(room["events"])), str(len(room["rejected"]))]
         if room["current_state"]:
             name = "odd\\u0000name" if room["name"].startswith("odd-") else room["name"]
-            assert lines[at + 1] == [name]
+            assert lines[at + 1] == [f'"{name}"']
         if room["partial_state"]:
             assert lines[at + 2] == ["unfinished", "partial", "join"]
 

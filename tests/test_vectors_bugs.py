@@ -32,8 +32,7 @@ SAME: dict[str, tuple[str, ...]] = {
         "auth/auth_events.py check_auth_events: len(entries) != len(keys) -> False",
     ),
     "rejected_events_resolved_into_state": (
-        "resolution/iterative.py _StateView.lend: key not in state and (not is_rejected(parent))"
-        " -> key not in state",
+        "resolution/iterative.py StateView.lend: not is_rejected(parent) -> True",
         "resolution/iterative.py iterative_auth_checks: skip_rejected and problem.is_rejected(event_id)"
         " -> problem.is_rejected(event_id)",
     ),

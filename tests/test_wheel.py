@@ -80,7 +80,7 @@ def test_the_suite_is_one_archive_beside_the_package(wheel: Path) -> None:
     assert f"roomver/{ARCHIVE}" in names
 
 
-def test_an_install_takes_less_than_10_mb_beyond_its_dependencies(site: Path) -> None:
+def test_an_install_takes_less_than_12_mb_beyond_its_dependencies(site: Path) -> None:
     """The suite must not become most of it again: the modules are as large, with their compiled form."""
     mine = [path for path in site.iterdir() if path.name.startswith("roomver")]
     assert len(mine) == 2, "the package and its dist-info"
@@ -88,7 +88,7 @@ def test_an_install_takes_less_than_10_mb_beyond_its_dependencies(site: Path) ->
     assert any(file.suffix == ".pyc" for file in files), "pip has compiled the modules"
     assert (site / "roomver" / ARCHIVE).stat().st_size < 2_500_000
     # What a file system with blocks of 4 KiB takes.
-    assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 10_000_000
+    assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 12_000_000
 
 
 def test_the_suite_passes_from_an_install(site: Path, tmp_path: Path) -> None:

@@ -283,12 +283,18 @@ def scanned_object(value: object, *, strict: bool) -> JsonObject:
     return plain
 
 
-def encode_scanned(value: object) -> bytes:
+def encode_scanned(value: object, *, strict: bool = False) -> bytes:
     """Return the canonical JSON of a value that `scan` has accepted, in UTF-8.
+
+    Args:
+        value: the value.
+        strict: whether it was accepted in strict mode. Then it may be encoded faster.
 
     Raises:
         NotCanonical: if `scan` has not seen the value, as in an `Event.trusted`, and would not accept it.
     """
+    if strict and (encoded := engine.encode_strict(value)) is not None:
+        return encoded
     try:
         try:
             return encode_canonical_json(value)
@@ -297,12 +303,6 @@ def encode_scanned(value: object) -> bytes:
     except (RecursionError, TypeError, ValueError):
         scan(value, strict=False)
         raise  # pragma: no cover - the scan has raised
-
-
-def encode_scanned_strictly(value: JsonValue) -> bytes:
-    """Return the canonical JSON of a value that `scan` has accepted in strict mode, in UTF-8."""
-    encoded = engine.encode_strict(value)
-    return encode_scanned(value) if encoded is None else encoded
 
 
 def _on_fresh_stack(call: Callable[[_A], _R], argument: _A) -> _R:

@@ -66,7 +66,7 @@ def parse(text: bytes) -> JsonValue:
         return cast(JsonValue, UNSURE)
 
 
-def encode_strict(value: JsonValue) -> bytes | None:
+def encode_strict(value: object) -> bytes | None:
     """Return the canonical JSON of a value that was scanned in strict mode; None without orjson."""
     engine = orjson()
     return None if engine is None else cast(bytes, engine.dumps(value, option=engine.OPT_SORT_KEYS))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.resource_tracker import ensure_running
 from threading import Thread, current_thread, main_thread
 from types import FrameType
@@ -41,15 +41,31 @@ def begin_worker() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back, also from the processes that start meanwhile: it is for this process alone."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold Ctrl-C and SIGTERM back: a process that starts meanwhile waits for what this one sends to it.
+
+    Ctrl-C is also held back from the processes that start meanwhile: it is for this process alone.
+    """
+    held: list[int] = []
+    handlers: dict[int, Any] = {}
+    before = None
     try:
+        # A mask holds for one thread, and another one may take the signal. Python then calls the handler in
+        # the main thread all the same.
+        if current_thread() is main_thread():
+            for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+                if callable(handler := signal.getsignal(number)):
+                    handlers[number] = handler
+                    signal.signal(number, lambda number, _: held.append(number))
+        if hasattr(signal, "pthread_sigmask"):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 @contextmanager
@@ -96,6 +112,7 @@ class Checkers(Executor):
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
+        self._others = active_children()
         self.failure: str = ""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -109,9 +126,10 @@ class Checkers(Executor):
                 self._pool = start_pool(self._jobs)
             with uninterrupted():
                 future = self._pool.submit(function, *args, **kwargs)
-        except BrokenExecutor:
+        except (BrokenExecutor, ValueError) as error:
+            # ValueError: a process was to start while the pool broke down and closed its pipes.
             self.failure = _KILLED
-            raise
+            raise BrokenExecutor(self.failure) from error
         except CANNOT_START as error:
             self.failure = f"no process can be started to check events ({error})"
             raise BrokenExecutor(self.failure) from None
@@ -125,4 +143,10 @@ class Checkers(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes."""
         if self._pool is not None:
+            if self.failure:
+                # A pool that breaks ends its processes, but not one that starts at that moment. That one may
+                # wait for a lock of the process that died, and the pool for that one.
+                for process in active_children():
+                    if process not in self._others:
+                        process.kill()
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
