@@ -1,5 +1,6 @@
 """State resets: which check decided, and whether somebody meant it."""
 
+import re
 from random import Random
 
 import pytest
@@ -132,6 +133,7 @@ def test_nobody_meant_to_undo_the_change_of_a_user_whose_promotion_lost(version:
     assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert promoted.event_id in words(one)
     assert other.event_id in words(one)
+    assert re.search(r"\. [a-z]", words(one)) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])
