@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, Final
 
 from roomver.hashing import compute_content_hash, compute_reference_hash
+from roomver.power import DEFAULTS
 from roomver.redaction import redact
 from roomver.versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion
 
@@ -130,6 +131,25 @@ def kept_content_table() -> str:
             signed = [name for name, one in ROOM_VERSIONS.items() if one.redaction_keeps_signed_invite]
             rows.append((f"`{kind}`", "`third_party_invite.signed`", spans(signed)))
     return table(("Type", "Key of `content`", "Kept in versions"), rows)
+
+
+_NEEDED_TO: Final = {
+    "ban": "ban a user",
+    "kick": "remove a user, and, with `ban`, lift a ban",
+    "invite": "invite a user",
+    "redact": "redact events of users of other servers",
+    "events_default": "send a message, and any other event that is not a state event",
+    "state_default": "send a state event, except member events",
+    "users_default": "— (it is the level of users who are not listed)",
+}
+
+
+def level_table() -> str:
+    """Return the named levels, with their defaults."""
+    return table(
+        ("Level", "Default", "Needed to"),
+        [(f"`{name}`", str(DEFAULTS[name]), _NEEDED_TO[name]) for name in DEFAULTS],
+    )
 
 
 def _content_keys(kind: str) -> Sequence[str]:

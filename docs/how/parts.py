@@ -34,6 +34,7 @@ PARTS: Final[Mapping[str, Callable[..., str]]] = {
     "mainline": lambda name, algorithm: merge_tables.mainline_words(_merge(name), algorithm),
     "mainline-order": lambda name, algorithm: merge_tables.mainline_table(_merge(name), algorithm),
     "rules": rule_tables.rule_table,
+    "levels": key_tables.level_table,
     "covered": key_tables.covered_table,
     "kept-keys": key_tables.kept_keys_table,
     "kept-content": key_tables.kept_content_table,

@@ -41,7 +41,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "knock": ("member.knock.",),
     "sending": ("sender.", "third_party_invite.", "required_level", "state_key.of_other_user"),
     "power-levels": ("power_levels.",),
-    "last": ("redaction.", "otherwise"),
+    "redaction": ("redaction.",),
+    "otherwise": ("otherwise",),
 }
 """The tables of the page, each with the beginnings of the names of its rules."""
 
