@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from command_line import run
 
-from docs.how import parts, pictures, rooms
+from docs.how import drawings, parts, rule_tables, small_rooms
 from docs.how.links import ROOT, case_files, defined_in
 from docs.how.merge_tables import order_table
 from docs.how.merges import ALGORITHMS, case_merge, room_merge
@@ -24,23 +24,27 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("path", "text"), [*rooms.recordings()], ids=lambda one: getattr(one, "stem", ""))
+@pytest.mark.parametrize(
+    ("path", "text"), [*small_rooms.recordings()], ids=lambda one: getattr(one, "stem", "")
+)
 def test_a_room_is_current(path: Path, text: str) -> None:
     assert text_of(path) == text, MAKE
 
 
-@pytest.mark.parametrize("name", pictures.PICTURES)
+@pytest.mark.parametrize("name", drawings.PICTURES)
 def test_a_picture_is_current(name: str) -> None:
-    assert text_of(pictures.path_of(name)) == pictures.PICTURES[name](), MAKE
+    assert text_of(drawings.path_of(name)) == drawings.PICTURES[name](), MAKE
 
 
 def test_every_file_is_made_and_every_picture_is_shown() -> None:
-    assert {one.name for one in rooms.FOLDER.iterdir()} == {f"{name}.jsonl" for name in rooms.small_rooms()}
-    assert {one.stem for one in pictures.FOLDER.iterdir()} == {*pictures.PICTURES}
+    assert {one.name for one in small_rooms.FOLDER.iterdir()} == {
+        f"{name}.jsonl" for name in small_rooms.small_rooms()
+    }
+    assert {one.stem for one in drawings.FOLDER.iterdir()} == {*drawings.PICTURES}
     shown = [
         name for page in PAGES for name in re.findall(r"!\[[^\]]+\]\(pictures/(.+?)\.svg\)", text_of(page))
     ]
-    assert {*shown} == {*pictures.PICTURES}
+    assert {*shown} == {*drawings.PICTURES}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_a_page_ends_each_part(page: Path) -> None:
 def test_the_tables_have_every_rule() -> None:
     assert {rule.name for one in ROOM_VERSIONS.values() for rule in list_rules(one)} <= {*grouped_rules()}
     words = {words for page in PAGES for words, _ in parts.parts_of(text_of(page))}
-    assert {f"rules {group}" for group in parts.rule_tables.GROUPS} <= words
+    assert {f"rules {group}" for group in rule_tables.GROUPS} <= words
 
 
 # Links
@@ -140,7 +144,7 @@ def test_the_algorithms_resolve_the_rooms_as_the_pages_say(room: str, algorithm:
 
 @pytest.mark.parametrize(("room", "algorithm"), [(room, one) for room in OUTCOMES for one in ALGORITHMS])
 def test_the_command_resolves_the_rooms_to_the_same_states(room: str, algorithm: str) -> None:
-    small = rooms.small_rooms()[room]
+    small = small_rooms.small_rooms()[room]
     arguments = ("resolve", str(small.path), "--at", small.labels["end"], "--algorithm", algorithm, "--json")
     result = run(*arguments)
     assert result.exit_code == 0, result.output
@@ -149,9 +153,9 @@ def test_the_command_resolves_the_rooms_to_the_same_states(room: str, algorithm:
     assert found == {*room_merge(room, "end").resolved(algorithm).state.values()}
 
 
-@pytest.mark.parametrize("room", rooms.small_rooms())
+@pytest.mark.parametrize("room", small_rooms.small_rooms())
 def test_the_events_of_the_rooms_are_valid(room: str) -> None:
-    result = run("check", str(rooms.small_rooms()[room].path), "--alone", "--json")
+    result = run("check", str(small_rooms.small_rooms()[room].path), "--alone", "--json")
     assert result.exit_code == 0, result.output
 
 

@@ -5,18 +5,18 @@
 
 from pathlib import Path
 
-from . import parts, pictures, rooms
+from . import drawings, parts, small_rooms
 
 
 def main() -> None:
     """Write everything, and remove what nothing makes any more."""
-    written = dict(rooms.recordings())
+    written = dict(small_rooms.recordings())
     _write(written)
     # The pictures and the parts read the rooms from their files.
-    drawn = {pictures.path_of(name): draw() for name, draw in pictures.PICTURES.items()}
+    drawn = {drawings.path_of(name): draw() for name, draw in drawings.PICTURES.items()}
     _write(drawn)
     _write({page: parts.remade(page.read_text(encoding="utf-8")) for page in parts.pages()})
-    for folder, known in ((rooms.FOLDER, written), (pictures.FOLDER, drawn)):
+    for folder, known in ((small_rooms.FOLDER, written), (drawings.FOLDER, drawn)):
         for path in folder.iterdir():
             if path not in known:
                 path.unlink()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from roomver.hashing import compute_content_hash, compute_reference_hash
 
 from .auth_pictures import ROW, element
-from .rooms import small_rooms
+from .small_rooms import small_rooms
 
 _LONGEST: Final = 46  # characters of a value that are shown
 

@@ -21,7 +21,7 @@ from vectors.generate import resolution_classics, resolution_corners, resolution
 from vectors.generate.scenes import Scene, Scenes
 from vectors.generate.suite import EventsFile
 
-from .rooms import small_rooms
+from .small_rooms import small_rooms
 
 ALGORITHMS = tuple(one.value for one in StateResolution)
 

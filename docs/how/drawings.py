@@ -14,7 +14,7 @@ from roomver.types import EventId
 from .auth_pictures import Column, auth_picture, in_set, set_columns
 from .key_pictures import hashes_picture
 from .merges import Merge, case_merge, room_merge
-from .rooms import small_rooms
+from .small_rooms import small_rooms
 
 FOLDER: Final = Path(__file__).parent / "pictures"
 """Where the pictures are."""
