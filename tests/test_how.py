@@ -2,19 +2,24 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import run
 
+from roomver.rules import list_rules
+from roomver.versions import ROOM_VERSIONS
+
+# The pages and what makes them are not part of the package.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from docs.how import drawings, parts, rule_tables, small_rooms
 from docs.how.links import ROOT, case_files, defined_in
 from docs.how.merge_tables import order_table
 from docs.how.merges import ALGORITHMS, case_merge, room_merge
 from docs.how.rule_tables import grouped_rules
-from roomver.rules import list_rules
-from roomver.versions import ROOM_VERSIONS
 
 PAGES = parts.pages()
 MAKE = "run: python -m docs.how"
