@@ -13,6 +13,7 @@ FOLDER = "reference/commands"
 
 _EXIT = re.compile(r"^Exit codes?: ")
 _CODE = re.compile(r"(?:^|[,.;] )(?=[0-3] [a-z])")
+_CODED = re.compile(r"(`[^`]+`|(?<![\w-])--[a-z][a-z0-9-]*)")
 _ACTIVE = re.compile(r"([\\*_<>\[\]#|~$])")
 
 
@@ -45,10 +46,13 @@ def page(path: str, command: click.Command) -> str:
     paragraphs = [" ".join(one.split()) for one in (command.help or "").split("\n\n")]
     about = [one for one in paragraphs if not _EXIT.match(one)]
     (exits,) = [one for one in paragraphs if _EXIT.match(one)] or [""]
-    lines = [f"# {path}", ""]
-    for one in about:
-        lines += [_escaped(one), ""]
+    lines = [f"# {path}", "", _escaped(about[0]), ""]
     lines += ["```text", command.get_usage(context).removeprefix("Usage: "), "```", ""]
+    for one in about[1:]:
+        lines += [_escaped(one), ""]
+    epilog = (command.epilog or "").removeprefix("\b\n").removeprefix("Example:\n")
+    if epilog:
+        lines += ["## Examples", "", "```sh", *(line.strip() for line in epilog.splitlines()), "```", ""]
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
     lines += ["## Options", "", "| Option | Meaning |", "| --- | --- |"]
     lines += [f"| {_option(one, context)} | {_meaning(one, context)} |" for one in options]
@@ -58,9 +62,6 @@ def page(path: str, command: click.Command) -> str:
         lines += ["| Exit code | Meaning |", "| --- | --- |"]
         lines += [f"| {code} | {_escaped(meaning)} |" for code, meaning in codes]
         lines += ["", _escaped(rest), ""] if rest else [""]
-    epilog = (command.epilog or "").removeprefix("\b\n").removeprefix("Example:\n")
-    if epilog:
-        lines += ["## Examples", "", "```sh", *(line.strip() for line in epilog.splitlines()), "```", ""]
     if any("--json" in one.opts for one in options):
         lines += ["## JSON", "", *schema_of(path)]
     return "\n".join(lines).rstrip() + "\n"
@@ -90,6 +91,11 @@ def _meaning(option: click.Option, context: click.Context) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text as Markdown. What stands in backticks is code already."""
-    parts = re.split(r"(`[^`]+`)", text)
-    return "".join(one if one.startswith("`") else _ACTIVE.sub(r"\\\1", one) for one in parts)
+    """Return a text as Markdown. Options become code; what stands in backticks is code already."""
+    parts = _CODED.split(text)
+    for index, one in enumerate(parts):
+        if index % 2 == 0:
+            parts[index] = _ACTIVE.sub(r"\\\1", one)
+        elif not one.startswith("`"):
+            parts[index] = f"`{one}`"
+    return "".join(parts)

@@ -22,15 +22,16 @@ myst_heading_anchors = 6
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_class_signature = "separated"
+autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
 napoleon_use_rtype = False
 default_role = "code"
+# `--json` must stay two hyphens.
+smartquotes = False
 
 html_theme = "furo"
 html_title = f"roomver {release}"
@@ -52,6 +53,20 @@ def _link_names(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
     lines[:] = python_pages.linked(lines, name)
 
 
+def _type_lines(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Put the type of an attribute beside its name: napoleon puts it below the text."""
+    moved: list[str] = []
+    start = -1
+    for line in lines:
+        if line.startswith(".. attribute:: "):
+            start = len(moved)
+        if start >= 0 and line.startswith("   :type: "):
+            moved.insert(start + 1, line)
+        else:
+            moved.append(line)
+    lines[:] = moved
+
+
 def _focus(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Let a keyboard reach what scrolls sideways: code and tables."""
     body = context.get("body", "")
@@ -63,5 +78,7 @@ def _focus(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
 
 def setup(app: Sphinx) -> None:
     """Connect the changes."""
+    python_pages.forget_field_numbers()
     app.connect("autodoc-process-docstring", _link_names, priority=400)
+    app.connect("autodoc-process-docstring", _type_lines, priority=900)
     app.connect("html-page-context", _focus)

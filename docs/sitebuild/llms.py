@@ -35,7 +35,7 @@ def entry(folder: Path, page: Page) -> str:
     end = title.end()
     first = _PARAGRAPH.search(text, end)
     about = _plain(first[1]) if first else ""
-    sentence = re.match(r".*?[.:?](?= |$)", about)
+    sentence = re.match(r".*?[^.][.?](?= [A-Z]|$)", about)
     told = (sentence[0] if sentence else about).rstrip(".:")
     return f"- [{_plain(title[1])}]({page.name}.html): {told}"
 

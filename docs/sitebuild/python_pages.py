@@ -18,7 +18,7 @@ import roomver
 FOLDER = "reference/python"
 
 _LISTED = re.compile(r"^- `(roomver\.\w+)`: (.+)$", re.MULTILINE)
-_TICKS = re.compile(r"(?<![`:\w])`([^`\s][^`]*)`(?![`_])")
+_TICKS = re.compile(r"(?<![`:\w])`([^`\s][^`]*)`(?![`_])(?=(\w?))")
 
 
 @cache
@@ -128,6 +128,17 @@ def _entry(module: str, name: str) -> list[str]:
     return [f".. autodata:: {module}.{name}", "   :no-value:"]
 
 
+def forget_field_numbers() -> None:
+    """Remove the docstrings that Python gives to the fields of named tuples. Our own are in the source."""
+    for full in set(places().values()):
+        module, _, name = full.rpartition(".")
+        value = getattr(importlib.import_module(module), name)
+        for field in getattr(value, "_fields", ()):
+            found = vars(value).get(field)
+            if str(getattr(found, "__doc__", "")).startswith("Alias for field number "):
+                found.__doc__ = None
+
+
 def _title(text: str) -> list[str]:
     return [text, "=" * len(text), ""]
 
@@ -142,7 +153,9 @@ def linked(lines: list[str], owner: str) -> list[str]:
 
     def link(match: re.Match[str]) -> str:
         target = _find(match[1], owner)
-        return f":py:obj:`{match[1]} <{target}>`" if target else f"``{match[1]}``"
+        found = f":py:obj:`{match[1]} <{target}>`" if target else f"``{match[1]}``"
+        # A letter that follows would make it no markup.
+        return f"{found}\\ " if match[2] else found
 
     return [_TICKS.sub(link, line) for line in lines]
 

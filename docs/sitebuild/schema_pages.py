@@ -86,37 +86,47 @@ def _about(schema: dict[str, Any]) -> str:
 
 
 def _page(schema: dict[str, Any], text: str) -> str:
+    head = ["| Field | Type | Meaning |", "| --- | --- | --- |"]
+    defined = schema.get("$defs", {})
     lines = [f"# {_escaped(schema['title'])}", "", _about(schema), "", "## Fields", ""]
     lines += ["A dot leads into an object, `[]` into an array. `{}` stands for any key.", ""]
-    lines += ["| Field | Type | Meaning |", "| --- | --- | --- |", *rows(schema)]
-    for name, defined in schema.get("$defs", {}).items():
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            "| Field | Type | Meaning |",
-            "| --- | --- | --- |",
-            *rows(defined, top=True),
-        ]
+    lines += [*head, *rows(schema, defined)]
+    for name, one in defined.items():
+        lines += ["", f"## {name}", "", *head, *rows(one, defined, top=True)]
     lines += ["", "## The schema", "", "```json", text.rstrip(), "```", ""]
     return "\n".join(lines)
 
 
-def rows(schema: dict[str, Any], *, top: bool = False) -> list[str]:
-    """Return the rows of a table: a field, its type and its meaning."""
+def rows(schema: dict[str, Any], defined: dict[str, Any] | None = None, *, top: bool = False) -> list[str]:
+    """Return the rows of a table: a field, its type and its meaning.
+
+    Args:
+        schema: the schema.
+        defined: the definitions to which it may refer.
+        top: whether the value itself has a row.
+    """
     found = list(_rows("", schema))
     if top or not found:
         found.insert(0, ("", schema))
-    return [
-        f"| {f'`{path}`' if path else 'the value'} | {_kind(one)} | {_escaped(one.get('description', ''))} |"
-        for path, one in found
-    ]
+    named = defined or {}
+    lines = []
+    for path, one in found:
+        about = one.get("description") or named.get(_name(one), {}).get("description", "")
+        lines.append(f"| {f'`{path}`' if path else 'the value'} | {_kind(one)} | {_escaped(about)} |")
+    return lines
 
 
-def _rows(path: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _name(schema: dict[str, Any]) -> str:
+    """Return the name of the definition to which a schema refers, or an empty string."""
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _rows(path: str, schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(schema, dict):
+        return
     for name, inner in schema.get("properties", {}).items():
         below = f"{path}.{name}" if path else name
-        yield below, inner
+        yield below, inner if isinstance(inner, dict) else {}
         yield from _rows(below, inner)
     for key, mark in (("items", "[]"), ("additionalProperties", ".{}")):
         inner = schema.get(key)
