@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
-from docs.sitebuild import links, llms, staging
+from docs.sitebuild import finishing, links, llms, staging
 
 
 def build(target: Path, work: Path) -> list[str]:
@@ -39,6 +39,7 @@ def build(target: Path, work: Path) -> list[str]:
         return ["Sphinx has warnings, which are errors here"]
     for name in (".buildinfo", "objects.inv"):
         (target / name).unlink(missing_ok=True)
+    finishing.finish(target)
     llms.write(target)
     return links.find_problems(target)
 
@@ -48,7 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m docs", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=staging.ROOT / "build" / "site")
     folder = parser.parse_args().folder
-    problems = build(folder, staging.ROOT / "build" / "site-work")
+    problems = build(folder, folder.with_name(f"{folder.name}-work"))
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

@@ -12,7 +12,7 @@ from .schema_pages import schema_of
 FOLDER = "reference/commands"
 
 _EXIT = re.compile(r"^Exit codes?: ")
-_CODE = re.compile(r"(?:^|[,.;] )(?=[0-3] [a-z])")
+_CODE = re.compile(r"(?:^|[,.;] )(?=[0-3] [A-Za-z])")
 _CODED = re.compile(r"(`[^`]+`|(?<![\w-])--[a-z][a-z0-9-]*)")
 _ACTIVE = re.compile(r"([\\*_<>\[\]#|~$])")
 
@@ -65,6 +65,13 @@ def page(path: str, command: click.Command) -> str:
     if any("--json" in one.opts for one in options):
         lines += ["## JSON", "", *schema_of(path)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def linked(table: str) -> str:
+    """Return the table of all commands with links to their pages."""
+    for path, _ in commands():
+        table = re.sub(rf"(?<!\[)`{path}`", f"[`{path}`](../{_name(path)}.md)", table)
+    return table
 
 
 def exit_codes(text: str) -> tuple[list[tuple[str, str]], str]:

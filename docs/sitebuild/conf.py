@@ -67,18 +67,8 @@ def _type_lines(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
     lines[:] = moved
 
 
-def _focus(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Let a keyboard reach what scrolls sideways: code and tables."""
-    body = context.get("body", "")
-    body = body.replace("<pre>", '<pre tabindex="0">')
-    context["body"] = body.replace(
-        '<div class="table-wrapper', '<div tabindex="0" role="region" aria-label="Table" class="table-wrapper'
-    )
-
-
 def setup(app: Sphinx) -> None:
     """Connect the changes."""
     python_pages.forget_field_numbers()
     app.connect("autodoc-process-docstring", _link_names, priority=400)
     app.connect("autodoc-process-docstring", _type_lines, priority=900)
-    app.connect("html-page-context", _focus)

@@ -10,7 +10,6 @@ import inspect
 import re
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import roomver
@@ -35,7 +34,10 @@ def places() -> dict[str, str]:
     for module, name in offered:
         value = getattr(importlib.import_module(module), name)
         homes = [other for other, one in offered if one == name and _same(other, name, value)]
-        found[f"{module}.{name}"] = f"{_home(homes, name, value)}.{name}"
+        home = f"{_home(homes, name, value)}.{name}"
+        found[f"{module}.{name}"] = home
+        if name in roomver.__all__ and getattr(roomver, name) is value:
+            found[f"roomver.{name}"] = home
     return found
 
 
@@ -99,8 +101,9 @@ def _index() -> str:
 def _package() -> str:
     lines = _title("roomver")
     lines += ["The package exports the functions and types that most programs need:", ""]
-    homes = {name: full for full in places().values() if (name := full.rpartition(".")[2]) in roomver.__all__}
-    lines += [f"- :py:obj:`~{homes[name]}`" for name in sorted(roomver.__all__, key=str.lower)]
+    lines += [
+        f"- :py:obj:`~{places()[f'roomver.{name}']}`" for name in sorted(roomver.__all__, key=str.lower)
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -166,9 +169,7 @@ def _find(text: str, owner: str) -> str | None:
         return None
     if text in modules() or text == "roomver":
         return text
-    first, _, rest = text.partition(".")
     module = _module_of(owner)
-    value = getattr(importlib.import_module(module), first, None) if module else None
     candidates = [text, f"{module}.{text}", f"roomver.{text}", *(f"{one}.{text}" for one in modules())]
     for one in candidates:
         home = places().get(one)
@@ -178,7 +179,6 @@ def _find(text: str, owner: str) -> str | None:
         home = places().get(head)
         if home and _has(home, member):
             return f"{home}.{member}"
-    del value, rest
     return None
 
 
@@ -194,6 +194,3 @@ def _has(full: str, member: str) -> bool:
     return bool(found is not None and not member.startswith("_") and getattr(found, "__doc__", None)) and (
         inspect.isroutine(found) or isinstance(found, property)
     )
-
-
-__all__ = ["FOLDER", "ModuleType", "linked", "modules", "names", "places", "write"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from . import command_pages, python_pages, schema_pages
-from .navigation import SECTIONS, Page, pages
+from .navigation import SECTIONS, pages
 
 ROOT = Path(__file__).parents[2]
 FIRST = "docs/index"
@@ -50,6 +50,8 @@ def stage(folder: Path) -> list[str]:
             continue
         text, told = staged(name, source.read_text(encoding="utf-8"), names, folder)
         problems += told
+        if name == "docs/commands":
+            text = command_pages.linked(text)
         _write(folder / ("index.md" if name == FIRST else f"{name}.md"), text)
     for page in pages():
         below = [child.name for child in page.children]
@@ -161,6 +163,3 @@ def _write(path: Path, text: str) -> None:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-
-
-__all__ = ["FIRST", "ROOT", "Page", "stage", "staged"]
