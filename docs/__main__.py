@@ -25,6 +25,7 @@ def build(target: Path, work: Path) -> list[str]:
     Returns:
         What is wrong, one line each. Sphinx prints its own warnings.
     """
+    target, work = target.resolve(), work.resolve()
     source = work / "source"
     problems = staging.stage(source)
     if problems:

@@ -42,7 +42,7 @@ def look(value: Any, where: str) -> None:
 
 @pytest.mark.parametrize("name", HERE)
 def test_a_schema_is_closed_and_described(name: str) -> None:
-    schema = validator(name).schema
+    schema: Any = validator(name).schema
     look(schema, name)
     assert schema["title"] == f"roomver {name.replace('-', ' ')} --json"
 

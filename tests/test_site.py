@@ -75,7 +75,7 @@ def test_every_docstring_of_a_public_name_is_in_the_reference(site: Path) -> Non
         shown = " ".join(text.replace("&quot;", '"').replace("&#x27;", "'").replace("&lt;", "<").split())
         for name in importlib.import_module(module).__all__:
             value = getattr(importlib.import_module(module), name)
-            if str(getattr(value, "__module__", "")).startswith(module) and callable(value):
+            if f"{getattr(value, '__module__', '')}.".startswith(f"{module}.") and callable(value):
                 told = " ".join((value.__doc__ or "").partition("\n\n")[0].split())
                 first = re.sub(r"`+", "", told.partition(". ")[0])[:60]
                 assert first in shown, (module, name)
