@@ -8,8 +8,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-# The rest of the README is a manual, with the output of many commands.
-_END_OF_DESCRIPTION = "\n## Room versions\n"
+# The rest of the README has pictures and links into the repository.
+_END_OF_DESCRIPTION = "\n## You run a server\n"
 
 
 class SuiteBuildHook(BuildHookInterface[Any]):
@@ -42,5 +42,5 @@ class DescriptionHook(MetadataHookInterface):
         beginning, found, _ = readme.partition(_END_OF_DESCRIPTION)
         if not found:
             raise ValueError("README.md has no heading that ends the description")
-        text = f"{beginning}\nThe README of the repository is the manual.\n"
+        text = f"{beginning}\nThe README and the documentation are in the repository.\n"
         metadata["readme"] = {"content-type": "text/markdown", "text": text}

@@ -125,7 +125,7 @@ def judgements_page(judgements: Mapping[str, Any]) -> str:
         *(f"- {text}" for text in _KINDS.values()),
     ]
     for one in judgements["implementations"]:
-        lines += ["", f"## {one['name']}", "", "| Cases | | What it does | The specification |"]
+        lines += ["", f"## {one['name']}", "", "| Cases | Judgement | What it does | The specification |"]
         lines.append("| --- | --- | --- | --- |")
         for entry in one["judgements"]:
             cases = ", ".join(f"`{pattern}`" for pattern in entry["cases"])
