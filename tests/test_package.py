@@ -119,7 +119,9 @@ def group(name: str) -> Iterator[Requirement]:
 
 def test_extras_are_for_users_and_groups_for_development() -> None:
     assert sorted(EXTRAS) == ["cli", "cluster", "fast", "parquet", "postgres", "report", "zstd"]
-    assert {"test", "lint", "docs", "peer", "bench", "browser", "example", "fuzz", "dev"} == {*GROUPS}
+    assert {"test", "lint", "docs", "peer", "bench", "browser", "example", "fuzz", "release", "dev"} == {
+        *GROUPS
+    }
     of_dev = {one.name for one in group("dev")}
     assert of_dev >= {one.name for name in ("test", "lint", "example") for one in group(name)}
 
