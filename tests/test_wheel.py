@@ -3,15 +3,19 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import zipfile
+from email.message import Message
+from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
 
+from roomver import __version__
 from roomver.readers.archive import ARCHIVE, list_suite_files
 
 pytest.importorskip("hatchling")
@@ -78,6 +82,30 @@ def test_the_suite_is_one_archive_beside_the_package(wheel: Path) -> None:
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "roomver").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
     assert f"roomver/{ARCHIVE}" in names
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = [one for one in opened.namelist() if one.endswith(".dist-info/METADATA")]
+        return BytesParser().parsebytes(opened.read(name))
+
+
+def test_the_metadata_is_for_users(metadata: Message) -> None:
+    assert metadata["Version"] == __version__
+    extras = {"cli", "cluster", "fast", "parquet", "postgres", "report", "zstd"}
+    assert {*metadata.get_all("Provides-Extra", [])} == extras
+    assert not re.search("pytest|sphinx|nox", " ".join(metadata.get_all("Requires-Dist", [])))
+    assert metadata.get_all("Project-URL")
+
+
+def test_the_description_has_no_dead_links(metadata: Message) -> None:
+    description = metadata.get_payload()
+    assert description.startswith("# roomver\n")
+    text = re.sub(r"^```.*?^```$", "", description, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\]\((?!https://)[^)]*\)|src=\"(?!https://)", text) == []
+    assert "<!--" not in text
+    assert "pip install" in description
 
 
 def test_an_install_takes_less_than_12_mb_beyond_its_dependencies(site: Path) -> None:
