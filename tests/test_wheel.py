@@ -100,7 +100,7 @@ def test_the_metadata_is_for_users(metadata: Message) -> None:
 
 
 def test_the_description_has_no_dead_links(metadata: Message) -> None:
-    description = metadata.get_payload()
+    description = str(metadata.get_payload())
     assert description.startswith("# roomver\n")
     text = re.sub(r"^```.*?^```$", "", description, flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"\]\((?!https://)[^)]*\)|src=\"(?!https://)", text) == []
