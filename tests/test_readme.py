@@ -224,6 +224,12 @@ def test_a_picture_exists_and_has_words_for_it(document: str) -> None:
     assert read(document).count("<img ") == len(re.findall(r'<img src="[^"]+"[^>]*? alt="', read(document)))
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_each_column_of_a_table_has_a_heading(document: str) -> None:
+    heads = re.findall(r"^ *(\|.+\|)\n *\| *:?---", read(document), re.MULTILINE)
+    assert [head for head in heads if re.search(r"\| *\|", head)] == []
+
+
 if __name__ == "__main__":
     write_picture()
     for one in MANUAL:
