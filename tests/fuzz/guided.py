@@ -22,7 +22,7 @@ from random import Random
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
-_LONGEST: Final = 300_000  # bytes of an input
+_LONGEST: Final = 100_000  # bytes of an input
 _MEGABYTES: Final = 4096
 _SLOWNESS: Final = 8.0  # what counting covered code costs
 _SECONDS: Final = 600  # that an input may take before libFuzzer ends the process
@@ -99,11 +99,11 @@ def fuzz(name: str, folder: Path, seconds: int) -> None:
 
 def read_case(data: bytes) -> Any:
     """Return the case that an input is; None if it is none, or is too large."""
-    from .runner import is_small  # noqa: PLC0415 - it imports the package
+    from .seeds import is_quick  # noqa: PLC0415 - it imports the package
 
     try:
         case = json.loads(data)
-        return case if type(case) is dict and is_small(case) else None
+        return case if type(case) is dict and is_quick(case) else None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 

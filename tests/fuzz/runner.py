@@ -163,7 +163,7 @@ def run_cases(
                 continue
             began = process_time()
             spec = draw_case(target, seed, number)
-            failure = failure_of(target, spec) if is_small(spec) else None
+            failure = failure_of(target, spec) if size_of(spec) <= _LARGEST // 8 else None
             done.seconds[target.name] += process_time() - began  # type: ignore[assignment]  # typeshed: int
             done.cases[target.name] += 1
             if failure is not None:
@@ -171,11 +171,6 @@ def run_cases(
                 if done.failures[target.name, failure.where] == 1:
                     report(target, spec, failure, f"--seed {seed} --case {number}", say, shrink_seconds)
     return done
-
-
-def is_small(spec: Any) -> bool:
-    """Tell whether a case is small enough to be run."""
-    return size_of(spec) <= _LARGEST // 8
 
 
 def draw_case(target: Target, seed: str, number: int) -> Any:
