@@ -30,6 +30,13 @@ SLIPS: Table = {
                 "an additional creator may make the creator's first join",
                 "target in (creator_of(context.create),"
                 ' *context.create.content.get("additional_creators", []))',
+                "tuwunel, before 1.6.2",
+            ),
+            Slip(
+                "the creator is read from the content of the creator's first join",
+                'target == (event.content.get("creator") if version.creator_in_content'
+                " else context.create.sender)",
+                "mautrix-go, before 0.28",
             ),
         ],
         'membership == "ban"': [
