@@ -105,7 +105,7 @@ def line(**changes: Any) -> dict[str, Any]:
 
 
 def report(*lines: dict[str, Any]) -> dict[str, Any]:
-    return {"format": "roomver-report/1", "implementations": list(lines)}
+    return {"report_format": "roomver-report/1", "implementations": list(lines)}
 
 
 def test_an_implementation_adds_its_line_and_renews_it(write: Write, tmp_path: Any) -> None:

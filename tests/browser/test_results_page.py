@@ -49,7 +49,7 @@ def file(tmp_path: Path) -> Path:
 
     source, page = tmp_path / "report.json", tmp_path / "report.html"
     listed = [results(name, number + 2) for number, name in enumerate(NAMES)]
-    source.write_text(json.dumps({"format": "roomver-report/1", "implementations": listed}))
+    source.write_text(json.dumps({"report_format": "roomver-report/1", "implementations": listed}))
     done = run("vectors", "report", str(source), "--html", str(page))
     assert done.exit_code == 0, done.output
     return page

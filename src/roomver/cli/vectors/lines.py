@@ -18,7 +18,7 @@ from .results import FORMAT as RESULTS
 from .results import Cell, brief, check_results, column_of, columns_of, make_cell, read_json
 
 FORMAT: Final = "roomver-report/1"
-"""The ``format`` of a report."""
+"""The ``report_format`` of a report."""
 
 _SHOWN: Final = 300  # characters of an outcome
 _OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
@@ -108,7 +108,8 @@ def columns_of_lines(lines: Iterable[Line]) -> list[str]:
 
 def report_document(lines: Iterable[Line]) -> JsonObject:
     """Return a report as JSON."""
-    return {"format": FORMAT, "implementations": [line.to_dict() for line in lines]}
+    # Not "format", because a reader of a folder takes a file with that key for vectors.
+    return {"report_format": FORMAT, "implementations": [line.to_dict() for line in lines]}
 
 
 def read_lines(files: Iterable[str]) -> list[Line]:
@@ -128,14 +129,14 @@ def read_lines(files: Iterable[str]) -> list[Line]:
 
 def _lines_of(file: str) -> list[Line]:
     document, name = read_json(file)
-    form = document.get("format") if isinstance(document, dict) else None
-    if form == FORMAT:
+    keys: Any = document if isinstance(document, dict) else {}
+    if keys.get("report_format") == FORMAT:
         listed = document.get("implementations")
         if not isinstance(listed, list):
             raise InputError(name, "implementations must be an array")
         return [_read_line(one, f"implementations[{number}]", name) for number, one in enumerate(listed)]
-    if form != RESULTS:
-        reason = f"neither results nor a report: its format is not {RESULTS} or {FORMAT}"
+    if keys.get("format") != RESULTS:
+        reason = f"neither results, with the format {RESULTS}, nor a report, with the report_format {FORMAT}"
         raise InputError(name, reason)
     check_results(document, name)
     return [_from_results(document)]

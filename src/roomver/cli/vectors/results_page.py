@@ -32,9 +32,7 @@ thead th { position: sticky; top: 0; background: var(--back); font-size: .85em; 
 .failed { background: var(--bad); color: var(--bad-text); } .passed { background: var(--good);
   color: var(--good-text); }
 .versions { table-layout: fixed; }
-.overview th[scope=col] { height: 9.5em; vertical-align: bottom; padding: .4em 0; position: static; }
-.overview th[scope=col] a { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 9em;
-  overflow: hidden; }
+.overview th[scope=col] { vertical-align: bottom; padding: .4em .2em; position: static; }
 .overview th[scope=row] { position: sticky; left: 0; background: var(--back); white-space: nowrap;
   font-weight: 400; }
 .bar { display: flex; height: .6em; border-radius: .3em; overflow: hidden; background: var(--line); }
@@ -45,7 +43,10 @@ summary { padding: .5em 0; cursor: pointer; } dt { margin-top: .8em; } dd { marg
 dl { scroll-margin-top: 4em; } code { font-size: .9em; }
 .long { display: none; }
 @media (min-width: 50em) { .long { display: inline; } .short { display: none; } }
-@media (max-width: 49.99em) { .versions { font-size: 11px; } .overview { font-size: 13px; } }
+@media (max-width: 49.99em) { .versions { font-size: 11px; } .overview { font-size: 13px; }
+  .overview th[scope=col] { height: 13em; }
+  .overview th[scope=col] a { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 12.5em;
+  overflow: hidden; } }
 """
 
 
