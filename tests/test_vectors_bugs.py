@@ -126,6 +126,14 @@ SAME: dict[str, tuple[str, ...]] = {
         "the policy server's signature covers an event_id that the server has added",
     ),
     "policy_signatures_unchecked": ("policy.py check_policy: server is None or refusal is None -> True",),
+    "messages_as_auth_events": ("a message among the auth events raises",),
+    "odd_profile_refused": ("a display name that is not a string raises",),
+    "resolution_ends_in_an_error": ("an event that fails the checks ends the resolution",),
+    "only_content_is_canonical": ("only the content must be canonical JSON",),
+    "no_power_levels_no_resolution": ("states without power levels cannot be resolved",),
+    "third_party_invite_of_banned": (
+        "auth/third_party.py check_third_party_invite: context.membership(target) == 'ban' -> False",
+    ),
     "state_resets_of_version_2": (
         "unconflicted events of the conflicted state subgraph are not replayed",
         "in version 2.1, the mainline starts from the unconflicted power levels",

@@ -2,7 +2,8 @@
 
 Each room is told as a tale: its events have labels, and so have the expected outcomes. C is the create event,
 MA, MB and MC are the joins of Alice, Bob and Carol, P are the power levels (Bob has 50), JR is the join rule
-(public).
+(public). The label is in the content: of a message as its body, of a topic as its text, of a membership as
+its reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from .events import key_entry
 from .independent import base64
 from .policy import CONTENT as POLICY_CONTENT
 from .policy import POLICY, recommend
-from .rooms import ALICE, BOB, CAROL, DAN, HELLO, ROOM_KEY_ID, Room, server_of
+from .rooms import ALICE, BOB, CAROL, DAN, ROOM_KEY_ID, Room, server_of
 from .suite import SPEC, EventsFile, File
 from .versions import ALL, Versions, since, spread
 
@@ -61,11 +62,12 @@ class Tale:
 
     def member(self, label: str, user: str, membership: str, sender: str = "") -> None:
         """Send a member event."""
-        self.put(label, sender or user, MEMBER, {"membership": membership}, user)
+        content = {"membership": membership, "reason": label}
+        self.put(label, sender or user, MEMBER, content, user)
 
     def message(self, label: str, sender: str) -> None:
         """Send a message."""
-        self.put(label, sender, MESSAGE, HELLO)
+        self.put(label, sender, MESSAGE, {"body": label, "msgtype": "m.text"})
 
     def topic(self, label: str, sender: str) -> None:
         """Send a topic."""
@@ -345,7 +347,7 @@ def _policy(cases: _Cases) -> None:
         start = tale.here()
         tale.message("M", CAROL)
         tale.back(start)
-        recommend(tale.room, tale.put("N", CAROL, MESSAGE, HELLO))
+        recommend(tale.room, tale.put("N", CAROL, MESSAGE, {"body": "N", "msgtype": "m.text"}))
         notes = (
             "S names a policy server and needs no signature itself. M is soft-failed, because the policy"
             " server has not signed it. N is accepted with its signature."
@@ -354,7 +356,7 @@ def _policy(cases: _Cases) -> None:
     for version in cases.versions():
         tale = told(version)
         tale.topic("T", ALICE)
-        recommend(tale.room, tale.put("N", CAROL, MESSAGE, HELLO))
+        recommend(tale.room, tale.put("N", CAROL, MESSAGE, {"body": "N", "msgtype": "m.text"}))
         notes = (
             "T is soft-failed, because the policy server has not signed it. N follows T and is accepted,"
             " and the state after N has T: soft-failed events take part in states as usual."

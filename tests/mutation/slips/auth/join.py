@@ -6,6 +6,16 @@ _AUTHORISER_JOINED = "the authorising user must be joined, whatever its level: m
 
 SLIPS: Table = {
     "check_join": {
+        "event, version = context.event, context.version": [
+            Slip(
+                "a display name that is not a string raises",
+                """
+                event, version = context.event, context.version
+                assert isinstance(event.content.get("displayname", ""), str)
+                """,
+                "gomatrixserverlib, before 2024",
+            ),
+        ],
         "event.prev_event_ids == (context.create.event_id,)": [
             Slip(
                 "the creator's first join may cite the create event twice as its previous event",

@@ -4,6 +4,16 @@ from ...slip import Slip, Table
 
 SLIPS: Table = {
     "resolve_v2": {
+        "mainline_order = None": [
+            Slip(
+                "states without power levels cannot be resolved",
+                """
+                mainline_order = None
+                assert power_levels is not None
+                """,
+                "Rocket.Chat homeserver, before 0.1.10",
+            ),
+        ],
         "base.get(POWER_LEVELS)": [
             Slip(
                 "in version 2.1, the mainline starts from the unconflicted power levels",
