@@ -7,7 +7,8 @@ SLIPS: Table = {
         "scan(pdu, strict=version.strict_canonical_json)": [
             Slip(
                 "only the content must be canonical JSON",
-                'max(scan(pdu, strict=False), scan(pdu.get("content"), strict=version.strict_canonical_json))',
+                "max(scan(pdu, strict=False),"
+                ' scan(pdu.get("content"), strict=version.strict_canonical_json))',
                 "Synapse, before 1.127.1",
             ),
         ],
