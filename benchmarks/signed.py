@@ -1,7 +1,8 @@
 """Make signed events as text, and define the unavoidable parts of checking one, each alone."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from nacl.bindings import crypto_sign_open
 from unpaddedbase64 import encode_base64
 
 import roomver
+from roomver import engine
 from roomver.redaction import kept
 from roomver.unpadded import decode_unpadded
 
@@ -43,6 +45,30 @@ PARTS: Final[Mapping[str, Callable[[Signed], object]]] = {
     CANONICAL: lambda event: (encode_canonical_json(event.to_hash), encode_canonical_json(event.to_sign)),
 }
 """The work that every implementation must do for each event."""
+
+
+def fast_parts() -> Mapping[str, Callable[[Signed], object]] | None:
+    """Return the same work with orjson for parsing and canonical bytes; None without orjson."""
+    fast = engine.orjson()
+    if fast is None:
+        return None
+    dumps, option = fast.dumps, fast.OPT_SORT_KEYS
+    return {
+        **PARTS,
+        JSON: lambda event: fast.loads(event.text),
+        CANONICAL: lambda event: (dumps(event.to_hash, option=option), dumps(event.to_sign, option=option)),
+    }
+
+
+@contextmanager
+def without_orjson() -> Iterator[None]:
+    """Parse and encode without orjson."""
+    found = engine.orjson
+    engine.orjson = lambda: None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        engine.orjson = found
 
 
 def each(events: Sequence[Signed], part: Callable[[Signed], object]) -> int:

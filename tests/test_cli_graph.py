@@ -292,13 +292,13 @@ def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str
         (["--type", "x.y", "--since", "2023-01-01"], "no event has the type x.y"),
         (
             ["--since", "2100-01-01"],
-            "no event is of 2100-01-01 00:00:00 UTC or later; the latest is of 2023-11-14 22:13:20 UTC, as"
+            "no event is of 2100-01-01 00:00:00Z or later; the latest is of 2023-11-14 22:13:20Z, as"
             " its server claims",
         ),
         (
             ["--since", "2100-01-01T00:00+01:00", "--type", "m.room.topic"],
-            "no event of the type is of 2099-12-31 23:00:00 UTC or later; the latest is of 2023-11-14"
-            " 22:13:20 UTC, as its server claims",
+            "no event of the type is of 2099-12-31 23:00:00Z or later; the latest is of 2023-11-14"
+            " 22:13:20Z, as its server claims",
         ),
         (["--since", "LAST", "--type", "m.room.topic"], "no event of the type came since LAST"),
     ],
@@ -319,7 +319,7 @@ def test_an_empty_drawing_says_why(arguments: list[str], said: str, file: str) -
 
 def test_a_time_without_a_zone_is_in_utc_and_said_so(file: str) -> None:
     lines = drawn(file, "--since", "2023-11-14T22:13:20.020")
-    assert "(--since 2023-11-14 22:13:20 UTC)" in " ".join(lines)
+    assert "(--since 2023-11-14 22:13:20Z)" in " ".join(lines)
 
 
 def test_options_together_choose_what_all_of_them_choose(file: str) -> None:

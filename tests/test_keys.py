@@ -192,8 +192,8 @@ class TestPlainTable:
 @pytest.mark.parametrize(
     ("timestamp", "text"),
     [
-        (0, "1970-01-01T00:00:00Z (0)"),
-        (253_402_300_799_999, "9999-12-31T23:59:59Z (253402300799999)"),
+        (0, "1970-01-01 00:00:00Z (0)"),
+        (253_402_300_799_999, "9999-12-31 23:59:59Z (253402300799999)"),
         (253_402_300_800_000, "253402300800000"),
         (-1, "-1"),
     ],
@@ -205,7 +205,7 @@ def test_a_time_as_text(timestamp: int, text: str) -> None:
 @given(st.integers(0, 253_402_300_799_999))
 def test_any_time_as_text_is_what_python_makes_of_it(timestamp: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=timestamp // 1000)
-    assert format_time(timestamp) == f"{moment.isoformat().removesuffix('+00:00')}Z ({timestamp})"
+    assert format_time(timestamp) == f"{moment.isoformat(' ').removesuffix('+00:00')}Z ({timestamp})"
 
 
 def test_a_time_of_thousands_of_digits_is_not_printed() -> None:

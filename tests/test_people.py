@@ -89,5 +89,5 @@ def test_a_long_user_id_keeps_both_ends() -> None:
 
 def test_an_event_has_its_sender_id_and_time() -> None:
     said = event_words(event(state_key="@bob:b", content={"membership": "ban"}))
-    assert said == "@alice:a's ban of @bob:b ($01234567, 1970-01-01 00:00:00)"
+    assert said == "@alice:a's ban of @bob:b ($01234567, 1970-01-01 00:00:00Z)"
     assert short_id("$short") == "$short"

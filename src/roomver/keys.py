@@ -364,7 +364,7 @@ def format_time(timestamp: int) -> str:
     """Return a time in milliseconds since the epoch as text, with the number.
 
     >>> format_time(1767323045000)
-    '2026-01-02T03:04:05Z (1767323045000)'
+    '2026-01-02 03:04:05Z (1767323045000)'
     >>> format_time(-5)
     '-5'
     """
@@ -382,4 +382,4 @@ def format_time(timestamp: int) -> str:
     day -= (153 * month + 2) // 5
     year += 400 * era + (month >= 10)
     date = f"{year:04}-{(month + 2) % 12 + 1:02}-{day + 1:02}"
-    return f"{date}T{hour:02}:{minute:02}:{second:02}Z ({timestamp})"
+    return f"{date} {hour:02}:{minute:02}:{second:02}Z ({timestamp})"

@@ -1,6 +1,7 @@
 """Why an event has its outcome."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from played_rooms import played
 from replay.rooms import TOPIC, Branches, base_room, ids
 
-from roomver import parse_event, replay_room
+from roomver import Event, parse_event, replay_room
 from roomver.explain.event import explain_event, explain_left_out
 from roomver.explain.explained import Explained
 from roomver.explain.judged import Judged
@@ -227,6 +228,24 @@ def test_what_is_left_out_is_dropped_or_undecided() -> None:
     assert "Nothing tells what its server had there. The server that recorded the room accepted it." in text(
         undecided
     )
+
+
+@pytest.mark.parametrize(
+    ("signatures", "told"),
+    [
+        ({"one.example": {}}, "It is signed only by one.example."),
+        ({"one.example": {}, "a.example": 5}, "It is signed by a.example, one.example."),
+        ({f"{n}.example": {} for n in range(12)}, "7.example and 2 more."),
+        ({}, "It has no signature."),
+    ],
+)
+def test_an_event_that_is_left_out_for_its_signatures_says_who_signed_it(signatures: Any, told: str) -> None:
+    message = base_room("11").add("m.room.message", ALICE, {"body": "hello"})
+    missing = Finding(FindingKind.SIGNATURE_MISSING, (Reason("signatures", "a.example must sign"),))
+    unsigned = Event.trusted({**message.pdu, "signatures": signatures}, "11", message.event_id)
+    said = text(explain_left_out(message.event_id, missing, "", unsigned))
+    assert "as if it had never been received." in said
+    assert said.endswith(told)
 
 
 def test_an_event_of_a_given_state_was_accepted_by_the_server_that_gave_it() -> None:

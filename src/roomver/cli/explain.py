@@ -11,6 +11,7 @@ from ..event import Event
 from ..explain.event import explain_event, explain_left_out, explain_missing
 from ..explain.explained import Explained, Verdicted
 from ..explain.judged import Judged
+from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable
@@ -57,7 +58,8 @@ def explain(asked: Asked) -> None:
         if isinstance(found, Event):
             explained = explain_event(loaded.found, found.event_id, loaded.recorded(found.event_id))
         else:
-            explained = explain_left_out(*found, loaded.recorded(found[0]))
+            unsigned = _unsigned(loaded).get(found[0])
+            explained = explain_left_out(*found, loaded.recorded(found[0]), unsigned)
         teller = teller_of(loaded)
         because = [] if explained.event_id is None else _contradictions(loaded, explained)
     if asked.as_json:
@@ -94,7 +96,13 @@ def _tell_missing(explained: Explained, loaded: LoadedRoom, asked: Asked) -> Non
 
 def teller_of(loaded: LoadedRoom) -> Teller:
     """Return what shows the sentences about a room."""
-    return Teller(loaded.events, (*loaded.found.gathered.left_out, *loaded.replay.missing))
+    others = (*loaded.found.gathered.left_out, *loaded.replay.missing)
+    return Teller({**_unsigned(loaded), **loaded.events} if loaded.unsigned else loaded.events, others)
+
+
+def _unsigned(loaded: LoadedRoom) -> dict[EventId, Event]:
+    """Return the events that were left out for their signatures alone."""
+    return {event.event_id: event for event, _ in loaded.unsigned}
 
 
 def _contradictions(loaded: LoadedRoom, explained: Explained) -> list[str]:
@@ -129,6 +137,8 @@ def _print(explained: Explained, teller: Teller, loaded: LoadedRoom, because: Se
 
 def _check_lines(check: Verdicted, teller: Teller) -> list[str]:
     lines = []
+    if check.result == "dropped":
+        return []  # the paragraph is about nothing else
     if check.url is not None:
         number = "" if check.number is None else f"rule {check.number}, "
         lines.append(f"  {number}{check.rule}: {check.sense}")

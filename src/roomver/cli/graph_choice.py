@@ -40,7 +40,7 @@ class EventChoice:
         """The choice in brackets, after what is left out by it; empty if nothing is."""
         options = [f"--type {few_words(one)}" for one in self.types]
         if self.start is not None:
-            options.append(f"--since {_time(self.start)}")
+            options.append(f"--since {time_text(self.start)}")
         if self.event is not None:
             options.append(f"--since {few_words(self.event)}")
         return f" ({', '.join(options)})" if options else ""
@@ -85,8 +85,8 @@ class EventChoice:
             return f"nothing to draw: no event{such} came since {few_words(self.event or '')}"
         latest = max((event.origin_server_ts for event in of_type), default=0)
         return (
-            f"nothing to draw: no event{such} is of {_time(self.start)} or later;"
-            f" the latest is of {_time(latest)}, as its server claims"
+            f"nothing to draw: no event{such} is of {time_text(self.start)} or later;"
+            f" the latest is of {time_text(latest)}, as its server claims"
         )
 
 
@@ -124,8 +124,3 @@ def _milliseconds(text: str) -> int:
             f"--since {printable(text, 60)} is neither a time, such as 2026-11-29T12:00, nor an event ID,"
             f" which begins with $; {QUOTE_IDS}"
         ) from None
-
-
-def _time(milliseconds: int) -> str:
-    text = time_text(milliseconds)
-    return text if text.endswith(" ms") else f"{text} UTC"

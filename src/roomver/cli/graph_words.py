@@ -196,7 +196,7 @@ def _day_and_time(event: Event) -> tuple[str, str]:
     """Return the day and the time of an event, as its server gives them; no day if it is not a time."""
     text = time_text(event.origin_server_ts)
     day, _, time = text.partition(" ")
-    return ("", text) if time == "ms" else (day, time)
+    return ("", text) if time == "ms" else (day, time.removesuffix("Z"))
 
 
 def _moment(day: str, time: str) -> str:

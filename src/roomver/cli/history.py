@@ -18,7 +18,6 @@ from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable
 from .explain import teller_of
-from .heard import say
 from .loaded import LoadedRoom
 from .people import few_words, short_id
 from .progress import work_progress
@@ -65,21 +64,21 @@ def history(asked: Asked) -> None:
         if asked.as_json:
             click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
-            _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [])
-            if not any(isinstance(step, Valued) for step in told.steps):
-                _hint(loaded, kind)
+            unset = not any(isinstance(step, Valued) for step in told.steps)
+            hint = _meant(loaded, kind) if unset else ""
+            _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [], hint)
     raise click.exceptions.Exit(3 if unknown else 0)
 
 
-def _hint(loaded: LoadedRoom, kind: str) -> None:
-    """Say on standard error which type of the room may be meant, or that the type is the ID of the room."""
+def _meant(loaded: LoadedRoom, kind: str) -> str:
+    """Say which type may be meant, or that the type is the ID of the room; empty if nothing is near."""
     if (room_id := loaded.found.gathered.room_id) == f"!{kind}":
-        say(printable(f"roomver: {loaded.file}: if {kind} is the room: '{room_id}', with its !"))
+        return printable(f"If {kind} is the room: '{room_id}', with its !.")
     kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
     if "." not in kind:  # people leave out what the types of the specification begin with
         kind = f"m.room.{kind}"
-    for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
-        say(f"roomver: {loaded.file}: did you mean {few_words(close)}?")
+    close = get_close_matches(kind, sorted(kinds), 1, 0.8)
+    return f"Did you mean {few_words(close[0])}?" if close else ""
 
 
 def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Asked) -> None:
@@ -117,9 +116,9 @@ def _summary(told: History, teller: Teller) -> str:
     return f"{key_words(told.key)}: {happened}. {now}"
 
 
-def _print(told: History, teller: Teller, asked: Asked, missing: list[EventId]) -> None:
+def _print(told: History, teller: Teller, asked: Asked, missing: list[EventId], hint: str) -> None:
     out = console()
-    out.print(folded(_summary(told, teller), out.width), soft_wrap=True)
+    out.print(folded(f"{_summary(told, teller)} {hint}".rstrip(), out.width), soft_wrap=True)
     if told.steps:
         out.print()
     width = out.width

@@ -91,11 +91,11 @@ def time_text(milliseconds: JsonValue) -> str:
     """Return an event's ``origin_server_ts`` as date and time in UTC. The sender's server chose it.
 
     >>> time_text(1700000000000), time_text(-1)
-    ('2023-11-14 22:13:20', '-1 ms')
+    ('2023-11-14 22:13:20Z', '-1 ms')
     """
     if type(milliseconds) is not int or not 0 <= milliseconds <= _LATEST:
         return f"{printable(milliseconds)} ms"
-    return (_EPOCH + timedelta(0, milliseconds // 1000)).isoformat(" ")
+    return (_EPOCH + timedelta(0, milliseconds // 1000)).isoformat(" ") + "Z"
 
 
 def short_id(event_id: EventId) -> str:
@@ -194,7 +194,7 @@ def event_words(event: Event, short: ShortIds | None = None) -> str:
     ...        "origin_server_ts": 1, "hashes": {"sha256": "A" * 43}, "prev_events": [], "auth_events": [],
     ...        "content": {"topic": "Hello"}}
     >>> event_words(parse_event(pdu, "11"))
-    '@a:b\\'s topic "Hello" ($I5hLmE-c, 1970-01-01 00:00:00)'
+    '@a:b\\'s topic "Hello" ($I5hLmE-c, 1970-01-01 00:00:00Z)'
     """
     called = (short or short_id)(event.event_id)
     did = action_words(event, noun=True)

@@ -1,8 +1,9 @@
 """Why an event has its outcome: one paragraph, the checks with what they compared, and the change it made."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from ..errors import Lack, counted
+from ..errors import SHOWN, Lack, counted
 from ..event import Event
 from ..findings import Action, Finding, FindingKind
 from ..power import POWER_LEVELS
@@ -29,13 +30,16 @@ _BEFORE: Final = "the state before it"
 _CURRENT: Final = "the current state when it arrived"
 
 
-def explain_left_out(event_id: EventId | None, found: Finding, recorded: str = "") -> Explained:
+def explain_left_out(
+    event_id: EventId | None, found: Finding, recorded: str = "", unsigned: Event | None = None
+) -> Explained:
     """Explain an event that a server drops before any rule is applied.
 
     Args:
         event_id: its ID, if it has one.
         found: why it is left out.
         recorded: as in `Explained`.
+        unsigned: the event, if it is left out for its signatures only. Then it is said who signed it.
     """
     checks = (_receipt(found),)
     which = said("The event") if event_id is None else said("{event}", event=event(event_id))
@@ -48,7 +52,21 @@ def explain_left_out(event_id: EventId | None, found: Finding, recorded: str = "
     else:
         judged = Judged.DROPPED
         why = joined([why, said("A server drops it, as if it had never been received.")])
-    return Explained(event_id, judged, joined([why, *_recorded(recorded, judged)]), checks, recorded=recorded)
+    sentences = [why, *_signed_by(unsigned), *_recorded(recorded, judged)]
+    return Explained(event_id, judged, joined(sentences), checks, recorded=recorded)
+
+
+def _signed_by(unsigned: Event | None) -> list[Said]:
+    """Say whose signatures an event has, whether or not they verify."""
+    if unsigned is None:
+        return []
+    signatures = unsigned.pdu.get("signatures")
+    servers = sorted(signatures) if isinstance(signatures, Mapping) else []
+    if not servers:
+        return [said("It has no signature.")]
+    shown = ", ".join(servers[:SHOWN]) + (f" and {len(servers) - SHOWN:,} more" if servers[SHOWN:] else "")
+    words = "It is signed only by {shown}." if len(servers) == 1 else "It is signed by {shown}."
+    return [said(words, shown=value(shown))]
 
 
 def explain_missing(found: RoomCheck, event_id: EventId) -> Explained:

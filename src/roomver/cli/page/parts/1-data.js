@@ -87,7 +87,7 @@ function findId(text) {
 
 function timeText(ts) {
   if (typeof ts !== "number" || ts < 0 || ts > 253402300799999) return ts + " ms";
-  return new Date(ts).toISOString().slice(0, 19).replace("T", " ");
+  return new Date(ts).toISOString().slice(0, 19).replace("T", " ") + "Z";
 }
 
 // A text with letters that are written from the right, in marks that keep it from moving what is around it.

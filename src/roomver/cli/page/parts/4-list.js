@@ -74,7 +74,7 @@ function makeRow(event) {
 }
 
 function timeCell(event) {
-  const [date, ...clock] = timeText(D.ts[event]).split(" ");
+  const [date, ...clock] = timeText(D.ts[event]).replace("Z", "").split(" ");
   return el("time", null, el("span", { class: "date" }, date + " "), clock.join(" "));
 }
 

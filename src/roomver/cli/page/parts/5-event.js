@@ -69,7 +69,7 @@ function facts(detail, event) {
     ["Type", el("span", { class: "mono" }, isolated(typeOf(event)))],
     key >= 0 && ["State key", el("span", { class: "mono" }, isolated(D.keys[key][1]) || "(empty)")],
     ["Sender", el("button", { type: "button", class: "text", title: "Show only this sender's events", onclick: () => { $("sender").value = D.senders[D.sender[event]]; filter(); } }, senderOf(event))],
-    ["Time", timeText(D.ts[event]) + " UTC, as the sender's server says"],
+    ["Time", timeText(D.ts[event]) + " (UTC), as the sender's server says"],
     ["Depth", String(detail.depth[event])],
     ["Follows", list(D.prev[event], "no event")],
     ["Followed by", list(children(event), "no event of this room")],
