@@ -13,7 +13,7 @@ from .constants import (
     REDACTION,
     START,
 )
-from .events import OTHER_USER, USER, bare, signed, whole
+from .events import OTHER_USER, USER, bare, made_up_id, signed, whole
 from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
 from .observed import UNCONFIRMED_SYNAPSE_ENCODES, UNCONFIRMED_SYNAPSE_HASHES
 from .redact import CONTENTS, EXTRA
@@ -190,6 +190,9 @@ def _event_ids() -> File:
             key = None if kind in (MESSAGE, REDACTION) else USER if kind == MEMBER else ""
             event = whole(version, kind, CONTENTS[kind], state_key=key)
             _named(file, f"type.{kind}", version, event, event_id(event, version), "")
+        event = whole(version, REDACTION, {"reason": "Spam"}, redacts=made_up_id(version, "x"))
+        notes = "The event ID of a redaction does not cover `redacts` at the top level."
+        _named(file, "redaction.top_level_redacts", version, event, event_id(event, version), notes)
         event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER)
         expected = event_id(event, version)
         short = redacted(event, version)
