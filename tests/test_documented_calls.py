@@ -29,9 +29,10 @@ RELEASE = "tests/test_vectors_release.py"
 CLUSTER = r"--scheduler (?:tcp:|local)"
 
 ELSEWHERE = {
-    r"python3 -m venv \.venv(?:-test)? && ": ".ci/run",
+    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test)? && ": ".ci/run",
     r"\. \.venv/bin/activate": ".ci/run",
     r"pip install '\.\[": "pyproject.toml",
+    r"roomver vectors report ": "tests/test_vectors_report.py",
     r"pip install \"roomver\[cli\] @ git\+https://git\.example\.org/": "tests/test_vectors_release.py",
     r"psql ": "tests/test_sources_postgres.py",
     r"sqlite3 ": "tests/test_sources_document.py",
