@@ -43,8 +43,12 @@ def test_the_results_name_the_version_that_is_built(name: str) -> None:
     program, _, version = adapters.table()[name]["implementation"].partition(" ")
     assert version.replace("-", "") == pinned(name)
     assert program.endswith(name) or program == "ruma-state-res"
-    results = json.loads((FOLDER.parent / "results" / "answers.json").read_text(encoding="utf-8"))
-    assert f"{program} {version}" in results["implementations"]
+    results = FOLDER.parent / "results"
+    answers = json.loads((results / "answers.json").read_text(encoding="utf-8"))
+    assert f"{program} {version}" in answers["implementations"]
+    page = (results / "README.md").read_text(encoding="utf-8")
+    assert version in page
+    assert f"on\n{answers['date']}:\n" in page
 
 
 @pytest.mark.parametrize("name", NAMES)
