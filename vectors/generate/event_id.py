@@ -15,7 +15,7 @@ from .constants import (
 )
 from .events import OTHER_USER, USER, bare, made_up_id, signed, whole
 from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
-from .observed import UNCONFIRMED_SYNAPSE_ENCODES, UNCONFIRMED_SYNAPSE_HASHES
+from .observed import OBSERVED_NO_CANONICAL_FORM
 from .redact import CONTENTS, EXTRA
 from .suite import ERROR, SPEC, Dispute, File, page
 from .versions import ALL, since
@@ -243,10 +243,9 @@ def _numbers() -> File:
                 "The numbers are hashed as they were written. From version 6 on, they are not canonical JSON."
             )
             digest = content_hash(event)
-            _hashed(file, slug, version, event, digest, notes, UNCONFIRMED_SYNAPSE_HASHES)
+            _hashed(file, slug, version, event, digest, notes, OBSERVED_NO_CANONICAL_FORM)
             if version not in ("1", "2"):
-                disputed = UNCONFIRMED_SYNAPSE_ENCODES if slug == "float" else None
-                _named(file, slug, version, event, event_id(event, version), notes, disputed)
+                _named(file, slug, version, event, event_id(event, version), notes)
     for version in ("6", "8", "10", "12"):
         event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})
         _hashed(
