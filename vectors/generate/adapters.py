@@ -10,6 +10,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,24 @@ def write(folder: Path) -> None:
     """Write ``results/`` from the results of all programs in a folder."""
     files = [str(folder / f"{name}.json") for name in table()]
     report = VECTORS / "results" / "report"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "roomver", "vectors", "report", *files, "--cases", str(VECTORS)),
-            *("--json", f"{report}.json", "--markdown", f"{report}.md", "--html", f"{report}.html"),
-        ],
-        cwd=ROOT,
-        check=True,
-    )
+    _report(*files, "--json", f"{report}.json")
+    found = json.loads(report.with_suffix(".json").read_text("utf-8"))
+    urls = {one["implementation"]: one["url"] for one in table().values()}
+    today = datetime.now(tz=UTC).date().isoformat()
+    found["implementations"] = [
+        {"name": one["name"], "url": urls[one["name"]], "date": today, **one}
+        for one in found["implementations"]
+    ]
+    report.with_suffix(".json").write_text(json.dumps(found), "utf-8")
+    # Once more, for the layout and for the pages.
+    pages = ("--markdown", f"{report}.md", "--html", f"{report}.html")
+    _report(f"{report}.json", "--cases", str(VECTORS), "--json", f"{report}.json", *pages)
     results.main(files)
+
+
+def _report(*arguments: str) -> None:
+    command = [sys.executable, "-m", "roomver", "vectors", "report", *arguments]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
