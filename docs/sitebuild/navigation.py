@@ -7,6 +7,8 @@ written by the builder.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import command_pages, python_pages, schema_pages
+
 
 @dataclass(frozen=True)
 class Page:
@@ -111,9 +113,9 @@ SECTIONS = (
         "Reference",
         "Every public name, command, option, exit code, JSON schema and format.",
         (
-            Page("reference/python/index"),
-            Page("docs/commands"),
-            Page("reference/schemas"),
+            Page("reference/python/index", tuple(map(Page, python_pages.names()))),
+            Page("docs/commands", tuple(map(Page, command_pages.names()))),
+            Page("reference/schemas", tuple(map(Page, schema_pages.names()))),
             Page("docs/differences"),
             Page("docs/other-implementations"),
             Page("reference/recording"),

@@ -94,8 +94,7 @@ def _index() -> str:
     lines += ["| Module | What it has |", "| --- | --- |"]
     lines += ["| [roomver](roomver.rst) | the names that most programs need |"]
     lines += [f"| [{name}]({name}.rst) | {about} |" for name, about in modules().items()]
-    lines += ["", "```{toctree}", ":hidden:", "", *(f"/{name}" for name in names()), "```", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def _package() -> str:

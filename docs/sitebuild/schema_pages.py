@@ -48,6 +48,11 @@ def all_schemas() -> list[str]:
     return own + [f"../../vectors/schemas/{path.name.removesuffix('.schema.json')}" for path in _vectors()]
 
 
+def names() -> list[str]:
+    """Return the names of all pages but the one that lists them."""
+    return [page_name(name) for name in all_schemas()]
+
+
 def _vectors() -> list[Path]:
     return sorted((ROOT / "vectors" / "schemas").glob("*.schema.json"))
 
@@ -68,16 +73,7 @@ def write() -> dict[str, str]:
         short = name.rpartition("/")[2]
         lines.append(f"| [{_escaped(schema['title'])}](schemas/{short}.md) | {_about(schema)} |")
         pages[f"{page_name(name)}.md"] = _page(schema, text)
-    lines += [
-        "",
-        "```{toctree}",
-        ":hidden:",
-        "",
-        *(f"/{page_name(name)}" for name in all_schemas()),
-        "```",
-        "",
-    ]
-    pages["reference/schemas.md"] = "\n".join(lines)
+    pages["reference/schemas.md"] = "\n".join([*lines, ""])
     return pages
 
 

@@ -54,12 +54,9 @@ def stage(folder: Path) -> list[str]:
             text = command_pages.linked(text)
         _write(folder / ("index.md" if name == FIRST else f"{name}.md"), text)
     for page in pages():
-        below = [child.name for child in page.children]
-        if page.name == "docs/commands":
-            below += command_pages.names()
-        if below:
+        if page.children:
             with (folder / f"{page.name}.md").open("a", encoding="utf-8") as file:
-                file.write(_toctree(below))
+                file.write(_toctree(child.name for child in page.children))
     with (folder / "index.md").open("a", encoding="utf-8") as file:
         for section in SECTIONS:
             file.write(_toctree([page.name for page in section.pages], section.caption))
