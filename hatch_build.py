@@ -1,5 +1,6 @@
-"""The build hooks: they pack the test vectors, and take the description from the README."""
+"""The build hooks: they pack the test vectors, and make the description of the README."""
 
+import re
 from pathlib import Path
 from runpy import run_path
 from tempfile import TemporaryDirectory
@@ -8,8 +9,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-# The rest of the README has pictures and links into the repository.
-_END_OF_DESCRIPTION = "\n## You run a server\n"
+# What leads to another file of the repository: a package index has no such file, and would show a dead link.
+_FENCED = re.compile(r"^(```.*?^```\n)", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.DOTALL | re.MULTILINE)
+_IMAGE = re.compile(r"""!\[[^\]]*\]\((?!https?:)[^)]*\)\n?|<img\b[^>]*\bsrc="(?!https?:)[^>]*>\n?""")
+_LINK = re.compile(r"\[([^\[\]]*)\]\((?!https?:)[^)]*\)")
 
 
 class SuiteBuildHook(BuildHookInterface[Any]):
@@ -34,13 +38,12 @@ class SuiteBuildHook(BuildHookInterface[Any]):
 
 
 class DescriptionHook(MetadataHookInterface):
-    """Takes the beginning of the README as the description of the package."""
+    """Makes the description of the package: the README without links into the repository."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set ``readme``."""
         readme = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        beginning, found, _ = readme.partition(_END_OF_DESCRIPTION)
-        if not found:
-            raise ValueError("README.md has no heading that ends the description")
-        text = f"{beginning}\nThe README and the documentation are in the repository.\n"
+        parts = _FENCED.split(readme)  # those in between are fenced blocks
+        parts[::2] = [_LINK.sub(r"\1", _IMAGE.sub("", _COMMENT.sub("", part))) for part in parts[::2]]
+        text = f"{''.join(parts)}\nThe files that are named here are in the source distribution.\n"
         metadata["readme"] = {"content-type": "text/markdown", "text": text}

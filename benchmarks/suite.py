@@ -19,7 +19,7 @@ def write(rows: Mapping[str, Sequence[Row]], file: Path) -> None:
     """
     pyperf: Any = optional("pyperf")
     if pyperf is None:
-        raise RuntimeError("pyperf is not installed: pip install '.[bench]'")
+        raise RuntimeError("pyperf is not installed: pip install --group bench")
     benchmarks: dict[str, Any] = {}
     for question, answers in rows.items():
         for row in answers:

@@ -1,6 +1,6 @@
 """Provide Synapse's functions in this process, for questions about single events and for the sort.
 
-Whole resolutions run in a process of their own: see `peers`. `pip install '.[peer]'` installs Synapse.
+Whole resolutions run in a process of their own: see `peers`. `pip install . --group peer` installs Synapse.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from .measure import optional
 
-HOW_TO_INSTALL = "pip install '.[peer]'"
+HOW_TO_INSTALL = "pip install --group peer"
 
 
 def installed() -> bool:

@@ -218,7 +218,7 @@ def test_an_error_that_quotes_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPa
 def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     result = run("check", "host=h password=zzz", "--room", "!a:b")
-    reason = "reading PostgreSQL needs psycopg, the extra roomver[postgres]: pip install 'psycopg[binary]'"
+    reason = "reading PostgreSQL needs psycopg: run pip install '.[postgres]' in the checkout of roomver"
     assert (result.exit_code, result.stderr) == (2, f"roomver: host=h: {reason}\n")
 
 

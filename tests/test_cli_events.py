@@ -286,7 +286,7 @@ def test_without_click_the_command_line_says_what_to_install() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
     assert result.returncode == 2
     assert result.stderr.decode().splitlines() == [
-        "roomver: the command line needs click: install roomver[cli]"
+        "roomver: the command line needs click: run pip install '.[cli]' in the checkout of roomver"
     ]
 
 

@@ -22,6 +22,7 @@ PARTS = {
     "roomver resolve --sets state.txt": "an option to add to a call, with its SOURCE",
     "roomver repair … --ids > state.txt": "an option to add to the call before it",
     "roomver COMMAND --help": "stands for every command",
+    "roomver vectors report FILE...": "stands for a list of files",
 }
 """Calls that are not whole, each with what it is."""
 
@@ -29,7 +30,7 @@ RELEASE = "tests/test_vectors_release.py"
 CLUSTER = r"--scheduler (?:tcp:|local)"
 
 ELSEWHERE = {
-    r"python3 -m venv \.venv(?:-test)? && ": ".ci/run",
+    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test)? && ": ".ci/run",
     r"\. \.venv/bin/activate": ".ci/run",
     r"pip install '\.\[": "pyproject.toml",
     r"pip install \"roomver\[cli\] @ git\+https://git\.example\.org/": "tests/test_vectors_release.py",

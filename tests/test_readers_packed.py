@@ -62,7 +62,11 @@ def test_a_damaged_compressed_file_is_told(how: str, write: Write) -> None:
 @pytest.mark.parametrize(
     ("how", "modules", "told"),
     [
-        ("zstd", ("compression.zstd", "backports.zstd"), "run pip install 'roomver[zstd]', or unpack it"),
+        (
+            "zstd",
+            ("compression.zstd", "backports.zstd"),
+            "run pip install '.[zstd]' in the checkout of roomver, or unpack it",
+        ),
         ("xz", ("lzma",), "this Python has no module lzma; unpack it first: xz -dc FILE | roomver … -"),
         ("bzip2", ("bz2",), "this Python has no module bz2; unpack it first: bzip2 -dc FILE"),
     ],

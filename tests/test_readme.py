@@ -49,7 +49,7 @@ MANUAL: Mapping[str, tuple[str, ...]] = {
 """The documents that have generated parts and outputs of commands, and the names of these parts."""
 WITHOUT_OUTPUTS = frozenset(
     {
-        *("docs/index.md", "docs/afterwards.md", "docs/how.md"),
+        *("docs/index.md", "docs/afterwards.md"),
         *("docs/library.md", "docs/resolving.md", "docs/replaying.md", "docs/storing.md", "docs/servers.md"),
         *("docs/homeserver.md", "docs/room-versions.md"),
         *("docs/commands.md", "docs/differences.md", "docs/other-implementations.md"),

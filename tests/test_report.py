@@ -324,7 +324,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, library, None)
     result = run("report", RESET, *more, "-o", str(tmp_path / "room"))
     assert result.exit_code == 2
-    assert "pip install 'roomver[report]'" in result.stderr
+    assert "run pip install '.[report]' in the checkout of roomver" in result.stderr
     assert not (tmp_path / "room").exists()
 
 

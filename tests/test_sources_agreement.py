@@ -43,7 +43,7 @@ def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     files = homeservers.DATA
     if anew:
         for module in ("synapse", "psycopg2"):
-            pytest.importorskip(module, reason=f"{module}, of the extra `peer`, is not installed")
+            pytest.importorskip(module, reason=f"{module}, of the group `peer`, is not installed")
         files = tmp_path_factory.mktemp("recorded")
         homeservers.record(kind, files, sys.executable)
     with homeservers.opened(kind, tmp_path_factory.mktemp("homeserver"), files) as found:

@@ -268,7 +268,7 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "psycopg", None)
     result = run("check", "postgresql://me:secret@host/synapse", "--room", "!a:b")
     assert result.exit_code == 2
-    reason = "reading PostgreSQL needs psycopg, the extra roomver[postgres]: pip install 'psycopg[binary]'"
+    reason = "reading PostgreSQL needs psycopg: run pip install '.[postgres]' in the checkout of roomver"
     assert result.stderr == f"roomver: postgresql://me@host/synapse: {reason}\n"
 
 

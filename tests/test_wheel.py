@@ -3,15 +3,19 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import zipfile
+from email.message import Message
+from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
 
+from roomver import __version__
 from roomver.readers.archive import ARCHIVE, list_suite_files
 
 pytest.importorskip("hatchling")
@@ -80,13 +84,37 @@ def test_the_suite_is_one_archive_beside_the_package(wheel: Path) -> None:
     assert f"roomver/{ARCHIVE}" in names
 
 
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = [one for one in opened.namelist() if one.endswith(".dist-info/METADATA")]
+        return BytesParser().parsebytes(opened.read(name))
+
+
+def test_the_metadata_is_for_users(metadata: Message) -> None:
+    assert metadata["Version"] == __version__
+    extras = {"cli", "cluster", "fast", "parquet", "postgres", "report", "zstd"}
+    assert {*metadata.get_all("Provides-Extra", [])} == extras
+    assert not re.search("pytest|sphinx|nox", " ".join(metadata.get_all("Requires-Dist", [])))
+    assert metadata.get_all("Project-URL")
+
+
+def test_the_description_has_no_dead_links(metadata: Message) -> None:
+    description = str(metadata.get_payload())
+    assert description.startswith("# roomver\n")
+    text = re.sub(r"^```.*?^```$", "", description, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\]\((?!https://)[^)]*\)|src=\"(?!https://)", text) == []
+    assert "<!--" not in text
+    assert "pip install" in description
+
+
 def test_an_install_takes_less_than_12_mb_beyond_its_dependencies(site: Path) -> None:
     """The suite must not become most of it again: the modules are as large, with their compiled form."""
     mine = [path for path in site.iterdir() if path.name.startswith("roomver")]
     assert len(mine) == 2, "the package and its dist-info"
     files = [file for folder in mine for file in folder.rglob("*") if file.is_file()]
     assert any(file.suffix == ".pyc" for file in files), "pip has compiled the modules"
-    assert (site / "roomver" / ARCHIVE).stat().st_size < 2_500_000
+    assert (site / "roomver" / ARCHIVE).stat().st_size < 2_800_000
     # What a file system with blocks of 4 KiB takes.
     assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 12_000_000
 

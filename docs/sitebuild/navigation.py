@@ -99,7 +99,15 @@ SECTIONS = (
     Section(
         "How room versions work",
         "What the rules of a room version are about, and where to see each at work.",
-        (Page("docs/how"),),
+        (
+            Page("docs/how/README"),
+            *_pages("docs/how", "event", "hashes-and-ids", "redaction", "auth-rules"),
+            Page(
+                "docs/how/state-resolution",
+                _pages("docs/how", "state-resolution-v1", "state-resolution-v2", "state-resolution-v2.1"),
+            ),
+            Page("docs/how/soft-failure"),
+        ),
     ),
     Section(
         "Reference",

@@ -82,7 +82,7 @@ from .state import PartialState
 from .types import EventId, JsonObject, StateKey, StateMap
 from .versions import RoomVersion, get_room_version
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BadKey",

@@ -1,7 +1,7 @@
 """The optional JSON engine: orjson parses and encodes, where its answer is certain to be the same.
 
 `roomver.canonical` asks it first, and does the work itself where this module does not answer. It is used if
-orjson is installed (``pip install "roomver[fast]"``).
+orjson is installed (the extra ``fast``).
 
 *Parsing.* orjson differs from Python's parser in what it refuses (lone surrogates, infinite numbers, ``NaN``,
 deep nesting) and reads integers beyond 64 bits as floats. A text that it refuses is parsed again by

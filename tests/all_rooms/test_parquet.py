@@ -83,5 +83,8 @@ def test_without_pyarrow_the_run_does_not_begin(
     monkeypatch.setattr(parquet, "import_module", missing)
     result = run("check", "--rooms", database, "-o", str(tmp_path / "out.parquet"))
     assert result.exit_code == 2
-    assert "writing Parquet needs pyarrow, the extra roomver[parquet]: pip install pyarrow" in result.stderr
+    assert (
+        "writing Parquet needs pyarrow: run pip install '.[parquet]' in the checkout of roomver"
+        in result.stderr
+    )
     assert [*tmp_path.iterdir()] == []

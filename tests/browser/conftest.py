@@ -14,7 +14,7 @@ import pytest
 from command_line import run
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: the extra browser"
+    "playwright.sync_api", reason="Playwright is not installed: the group `browser`"
 )
 
 HERE = Path(__file__).parent

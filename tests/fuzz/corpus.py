@@ -64,7 +64,7 @@ def some_cases(rng: Random, number: int) -> list[Any]:
 
 
 @cache
-def _forms(version: str) -> dict[str, bytes]:
+def files_of_a_room(version: str) -> dict[str, bytes]:
     """Return a small room in every form of a file that a reader knows."""
     room = [*small(version)]
     found = {name: form(room).encode() for name, form in FORMS.items()}
@@ -107,7 +107,7 @@ def _forms(version: str) -> dict[str, bytes]:
 def file_of_a_room(rng: Random) -> tuple[str, bytes]:
     """Draw a room version, and a file with a room of it, in any form."""
     version = rng.choice(VERSIONS)
-    files = _forms(version)
+    files = files_of_a_room(version)
     return version, files[rng.choice(sorted(files))]
 
 

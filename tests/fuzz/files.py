@@ -69,7 +69,8 @@ def run_file(case: Any) -> None:
         )
         taken = answer(lambda: check_room(found[1], found[0], unhashed=True))
         if not isinstance(taken, RoomverError):
-            promised(taken.summary.events == len(found[1]), "each entry is taken once")
+            read_once = taken.summary.events + taken.gathered.repeated
+            promised(read_once == len(found[1]), "each entry is taken once, or repeats an event")
         checked = answer(lambda: check_room(found[1], found[0]))
         if not isinstance(checked, RoomverError):
             read_once = checked.summary.events + checked.gathered.repeated

@@ -2,14 +2,14 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, Final
 
 import generator
 from strategies import CONTENT_KEYS, EVENT_TYPES
 
-from .specs import is_directive, of_bytes
+from .specs import expand, is_directive, of_bytes
 
 CONTROLS: Final = "\x1b]0;t\x07\u202e\u200b\x9b2J\r\x00"
 """What must never reach a terminal as it is."""
@@ -172,3 +172,45 @@ def mutated_lines(rng: Random, data: bytes) -> Any:
         [{"$json": values[n]}, newline] if n in values else [of_bytes(line)] for n, line in enumerate(lines)
     ]
     return {"$join": [piece for part in parts for piece in part]}
+
+
+def _written(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths of the bytes and JSON texts in the spec of a case."""
+    if type(value) is dict and len(value) == 1 and next(iter(value)) in ("$bytes", "$json"):
+        yield path
+    elif type(value) in (dict, list):
+        for name, item in value.items() if type(value) is dict else enumerate(value):
+            yield from _written(item, (*path, name))
+
+
+def varied(rng: Random, case: Any, drawn: Any) -> Any:
+    """Return a case that is changed a little.
+
+    Args:
+        rng: draws what changes.
+        case: the spec of a case, an object.
+        drawn: another case of the same target. Taking some of its parts never gives an invalid case.
+    """
+    case = copy.deepcopy(case)
+    paths = list(_written(case))
+    if paths and rng.random() < 0.7:
+        *way, last = rng.choice(paths)
+        owner = case
+        for step in way:
+            owner = owner[step]
+        ((name, of),) = owner[last].items()
+        if name == "$json":
+            owner[last] = {"$json": mutated(rng, of, times=2) if _is_plain(of) else any_value(rng)}
+        else:
+            data = expand(owner[last])
+            owner[last] = (
+                mutated_lines(rng, data) if rng.random() < 0.4 else mutated_bytes(rng, data, times=2)
+            )
+        return case
+    plain = [name for name, value in case.items() if _is_plain(value)]
+    # A case of two parts says little by taking one from another.
+    if plain and rng.random() < (0.6 if len(case) > 3 else 0.9):
+        name = rng.choice(plain)
+        return {**case, name: mutated(rng, case[name], times=2)}
+    names = [name for name in drawn if rng.random() < 0.25] or [rng.choice([*drawn])]
+    return {**case, **{name: drawn[name] for name in names}}

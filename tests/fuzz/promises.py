@@ -27,11 +27,13 @@ class Target:
         name: for ``--only``.
         draw: draws the spec of a case.
         run: runs a case, and raises if a promise is broken.
+        slowness: how many times as long a case may take.
     """
 
     name: str
     draw: Callable[[Random], Any]
     run: Callable[[Any], None]
+    slowness: float = 1.0
 
 
 def promised(condition: bool, promise: str) -> None:

@@ -68,18 +68,19 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 def failure_of(target: Target, spec: Any) -> Failure | None:
     """Run a case, and return how it fails; None if it does not, or is not a case."""
+    closer = _LOOK_CLOSER * target.slowness
     try:
         size_of(spec)
     except (TypeError, IndexError):
         return None  # shrinking has broken the spec
     took, failure = _run(target, spec)
-    if failure is None and took > _LOOK_CLOSER and grows(spec) and size_of(spec) * _LONGER <= _LARGEST:
+    if failure is None and took > closer and grows(spec) and size_of(spec) * _LONGER <= _LARGEST:
         # A first run may have read files or filled caches.
         took = min(took, _run(target, spec)[0])
         longer, failure = _run(target, scaled(spec, _LONGER))
         if (
             failure is None
-            and took > _LOOK_CLOSER
+            and took > closer
             and longer > took * _LONGER * _SLOPE
             # The step before must be steep too: above some size a reader may take another path.
             and took > _run(target, scaled(spec, 1 / _LONGER))[0] * _LONGER * _SLOPE * 0.7
@@ -96,7 +97,7 @@ def _run(target: Target, spec: Any) -> tuple[float, Failure | None]:
         return 0.0, None  # text that is too deep to be written, or a shrunk spec that is malformed
     began = process_time()
     try:
-        with _time_limit(_SECONDS + _SECONDS_PER_VALUE * size_of(spec)):
+        with _time_limit((_SECONDS + _SECONDS_PER_VALUE * size_of(spec)) * target.slowness):
             target.run(value)
     except Invalid:
         return 0.0, None
@@ -168,7 +169,7 @@ def run_cases(
             if failure is not None:
                 done.failures[target.name, failure.where] += 1
                 if done.failures[target.name, failure.where] == 1:
-                    _report(target, spec, failure, f"--seed {seed} --case {number}", say, shrink_seconds)
+                    report(target, spec, failure, f"--seed {seed} --case {number}", say, shrink_seconds)
     return done
 
 
@@ -177,11 +178,27 @@ def draw_case(target: Target, seed: str, number: int) -> Any:
     return target.draw(Random(f"{seed}/{target.name}/{number}"))
 
 
-def _report(
-    target: Target, spec: Any, failure: Failure, origin: str, say: Callable[[str], None], seconds: float
+def report(
+    target: Target,
+    spec: Any,
+    failure: Failure,
+    origin: str | None,
+    say: Callable[[str], None] = print,
+    seconds: float = 20.0,
 ) -> None:
+    """Say how a case failed, with what repeats it.
+
+    Args:
+        target: what was run.
+        spec: the case.
+        failure: how it failed.
+        origin: the options that draw the case again; None if it was not drawn.
+        say: takes what is reported.
+        seconds: how long to shrink the case.
+    """
     say(f"\nFAILED {target.name}: {failure.where}")
-    say(f"  again: python -m tests.fuzz --only {target.name} {origin}")
+    if origin is not None:
+        say(f"  again: python -m tests.fuzz --only {target.name} {origin}")
 
     def fails_alike(candidate: Any) -> bool:
         again = failure_of(target, candidate)

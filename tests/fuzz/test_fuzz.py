@@ -71,6 +71,12 @@ def test_a_value_that_looks_like_an_option_is_not_one(arguments: list[str]) -> N
     assert failure_of(TARGETS["commands"], {"arguments": arguments, "files": {"R": room}}) is None
 
 
+@pytest.mark.parametrize("name", [chr(0xD800), chr(0xDCFF), "a\0"])
+@pytest.mark.parametrize("command", [["check"], ["vectors", "coverage"], ["report", "-o", "-"]])
+def test_an_argument_is_one_that_a_program_can_be_called_with(command: list[str], name: str) -> None:
+    assert failure_of(TARGETS["commands"], {"arguments": [*command, name], "files": {}}) is None
+
+
 def test_a_spec_stands_for_a_value() -> None:
     spec = {
         "a": {"$join": [{"$bytes": "\xff"}, {"$repeat": [2, {"$bytes": "b"}]}]},

@@ -38,7 +38,7 @@ from roomver.hashing import (
 )
 from roomver.keys import KeyRing, SigningKey
 
-pytest.importorskip("synapse", reason="matrix-synapse is not installed (pip install 'roomver[peer]')")
+pytest.importorskip("synapse", reason="matrix-synapse is not installed (pip install --group peer)")
 with warnings.catch_warnings():
     # Its dependencies warn about their own deprecated parts.
     warnings.simplefilter("ignore")

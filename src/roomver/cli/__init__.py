@@ -11,7 +11,9 @@ try:
     import click
     import rich
 except ModuleNotFoundError as _error:
-    print(f"roomver: the command line needs {_error.name}: install roomver[cli]", file=sys.stderr)
+    from ..readers.extras import install_extra
+
+    print(f"roomver: the command line needs {_error.name}: {install_extra('cli')}", file=sys.stderr)
     raise SystemExit(2) from None
 else:
     del click, rich

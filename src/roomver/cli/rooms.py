@@ -29,7 +29,7 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     """List the rooms of a source, those with the most events first.
 
     SOURCE is the database of a Synapse server: an SQLite file, or the address of a PostgreSQL database, which
-    needs the extra roomver[postgres]. It is only read. It may also be a file that `roomver check` reads; that
+    needs the extra `postgres`. It is only read. It may also be a file that `roomver check` reads; that
     has one room, or events of several.
 
     For each room: its version, its events, those that the server rejected, the joined members and the

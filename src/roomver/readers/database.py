@@ -19,6 +19,7 @@ from ..errors import RoomverError
 from ..types import JsonObject
 from .addresses import as_conninfo, is_address, quotes_secret, shown
 from .entries import InputError
+from .extras import install_extra
 from .sqlite_files import MAGIC, check_files, tell_cut, tell_failure
 
 Row: TypeAlias = tuple[Any, ...]
@@ -298,8 +299,6 @@ def _import_psycopg(name: str) -> ModuleType:
     try:
         import psycopg  # noqa: PLC0415 - only for those who read PostgreSQL
     except ImportError:
-        reason = (
-            "reading PostgreSQL needs psycopg, the extra roomver[postgres]: pip install 'psycopg[binary]'"
-        )
+        reason = f"reading PostgreSQL needs psycopg: {install_extra('postgres')}"
         raise InputError(name, reason) from None
     return psycopg

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 from .entries import InputError
+from .extras import install_extra
 
 _CHUNK: Final = 2**16
 _XZ_BYTES: Final = 256 * 2**20
@@ -60,7 +61,7 @@ class Packing(NamedTuple):
             module = _module("compression.zstd") or _module("backports.zstd")
             if module is not None:
                 return module.ZstdDecompressor, (module.ZstdError, EOFError)
-            advice = "run pip install 'roomver[zstd]', or"
+            advice = f"{install_extra('zstd')}, or"
         elif self.name == "xz":
             if (module := _module("lzma")) is not None:
                 make = partial(module.LZMADecompressor, module.FORMAT_XZ, _XZ_BYTES)

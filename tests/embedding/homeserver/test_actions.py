@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 for module in ("aiohttp", "aiosqlite", "synapse"):
-    pytest.importorskip(module, reason=f"{module}, of the extra `peer`, is not installed")
+    pytest.importorskip(module, reason=f"{module}, of the group `peer`, is not installed")
 
 from .actions import VERSIONS, synapse_and_example  # noqa: E402
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 for module in ("aiohttp", "aiosqlite", "synapse"):
-    pytest.importorskip(module, reason=f"{module}, of the extra `peer`, is not installed")
+    pytest.importorskip(module, reason=f"{module}, of the group `peer`, is not installed")
 
 from .killed import Death, Fed, Feeding, by_statement, by_time  # noqa: E402
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("synapse", reason="needs matrix-synapse, of the extra `peer`")
-pytest.importorskip("aiosqlite", reason="needs aiosqlite and aiohttp, of the extra `example`")
+pytest.importorskip("synapse", reason="needs matrix-synapse, of the group `peer`")
+pytest.importorskip("aiosqlite", reason="needs aiosqlite and aiohttp, of the group `example`")
 
 from .compared import differences
 from .example import Example, ExampleSide

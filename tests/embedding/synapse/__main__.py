@@ -6,10 +6,11 @@
     python -m tests.embedding.synapse --both tests.rest.client         # first without roomver, then with it
     python -m tests.embedding.synapse --timing                         # big rooms, with it and without
 
-It needs the wheel of Synapse (``pip install '.[test,peer]'``), and fetches the source distribution of the
-same release, which has the tests. The exit code is 1 if a test fails that is not in `expected`, if one of
-those passes, or if roomver was never called. With ``--both``, tests that fail without roomver do not count,
-and the CPU times of both are printed. With ``--timing``, no test runs: see `tests.embedding.synapse.timing`.
+It needs the wheel of Synapse (``pip install -e . --group test --group peer``), and fetches the source
+distribution of the same release, which has the tests. The exit code is 1 if a test fails that is not in
+`expected`, if one of those passes, or if roomver was never called. With ``--both``, tests that fail without
+roomver do not count, and the CPU times of both are printed. With ``--timing``, no test runs: see
+`tests.embedding.synapse.timing`.
 """
 
 import argparse

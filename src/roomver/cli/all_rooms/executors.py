@@ -18,6 +18,7 @@ import click
 from ... import __version__
 from ...readers import InputError
 from ...readers.addresses import shown
+from ...readers.extras import install_extra
 from ..escaped import printable
 from ..pool import CANNOT_START, start_pool, uninterrupted
 from .options import LOCAL
@@ -34,7 +35,7 @@ _QUIET: Final = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
 }
-_NEEDS: Final = "a cluster needs Dask, the extra roomver[cluster]: pip install distributed"
+_NEEDS: Final = f"a cluster needs Dask: {install_extra('cluster')}"
 
 
 class Pool:

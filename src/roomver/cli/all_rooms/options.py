@@ -73,7 +73,7 @@ def rooms_options() -> Callable[[F], F]:
             "--scheduler",
             metavar="ADDRESS",
             help=f"With --rooms: use the workers of a Dask cluster, tcp://…; {LOCAL} starts one here. Needs"
-            " the extra roomver[cluster].",
+            " the extra `cluster`.",
         ),
         click.option(
             "--memory",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...readers import InputError
+from ...readers.extras import install_extra
 from ...signature_results import SigningStatus
 from ...types import JsonObject
 from ..common import display_name
@@ -20,7 +21,7 @@ from ..escaped import ascii_json
 
 _ROWS: Final = 10_000  # at once in memory
 _HEADER: Final = b"roomver"
-_NEEDS: Final = "writing Parquet needs pyarrow, the extra roomver[parquet]: pip install pyarrow"
+_NEEDS: Final = f"writing Parquet needs pyarrow: {install_extra('parquet')}"
 _NUMBERS: Final = ("intact", "redacted", "rejected", "soft_failed", "undecided", "bad")
 _AFTER: Final = ("resets", "contradictions", "lost", "checks_unknown")
 _SIGNATURES: Final = (*(one.value.replace(" ", "_") for one in SigningStatus), "not_checked")

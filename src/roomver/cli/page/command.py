@@ -8,6 +8,7 @@ from ...errors import counted
 from ...explain.page import STATUSES, Page, page_of
 from ...explain.resets import class_numbers
 from ...readers import InputError
+from ...readers.extras import install_extra
 from ...types import JsonObject
 from ..asked import Asked, room_command
 from ..cache import uncollected
@@ -81,7 +82,7 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
 
 
 def _lacking(library: str) -> str:
-    return f"it needs {library}, the extra roomver[report]: pip install 'roomver[report]'"
+    return f"it needs {library}: {install_extra('report')}"
 
 
 def _document(page: Page, room: LoadedRoom) -> bytes:
