@@ -185,7 +185,7 @@ def _goal_cells(outcome: Outcome) -> list[str]:
     ]
 
 
-_GOAL_COLUMNS: Final = ("question", "subject", "figure", "goal", "measured", "", "")
+_GOAL_COLUMNS: Final = ("question", "subject", "figure", "goal", "measured", "outcome", "note")
 
 
 def goal_table(outcomes: Sequence[Outcome]) -> Table:

@@ -11,7 +11,7 @@ from command_line import run as run_command
 
 import roomver
 from roomver.cli.vectors.timing import Timer
-from roomver.suite.operations import BadVectors
+from roomver.suite.inputs import BadVectors
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from roomver.power import Level, Levels, read_level
-from roomver.suite.operations import read_events, run_operation
+from roomver.suite.inputs import read_events
+from roomver.suite.operations import run_operation
 from roomver.versions import RoomVersion, get_room_version
 
 # The generators are not part of the package.

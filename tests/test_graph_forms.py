@@ -178,6 +178,19 @@ def test_a_picture_is_xml_without_anything_that_acts(nasty: str) -> None:
     assert ids == {line["event_id"] for line in hostile_events()}
 
 
+def test_what_a_merge_did_stands_below_its_text_in_a_picture(write: Write) -> None:
+    file = write("room.jsonl", [header(), *entries(forked(run_of=3))])
+    root = ET.fromstring(printed(file, "--svg"))
+    merge, note, after = [*root.iter(f"{SVG}text")][2:5]
+    assert (merge.text or "").endswith('message "both"')
+    assert note.text == "merge with 2 keys in conflict"
+    assert merge.attrib["x"] == note.attrib["x"]
+    assert float(merge.attrib["y"]) < float(note.attrib["y"]) < float(after.attrib["y"])
+    dots = [float(dot.attrib["cy"]) for dot in root.iter(f"{SVG}circle")]
+    assert dots[1] - dots[0] > dots[2] - dots[1]
+    assert float(root.attrib["height"]) > dots[-1]
+
+
 @given(st.integers(0, 200))
 def test_lines_of_a_picture_end_at_dots(seed: int) -> None:
     found = random_room(seed)

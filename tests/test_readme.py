@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import click
 import pytest
+from readme_parts import PICTURE, correctness, digest_in, drawn, speed, write_picture
 from test_floors import FLOORS
 from unreadable_files import told
 
@@ -31,16 +32,30 @@ from roomver.versions import FIELDS, UNSTABLE_ROOM_VERSIONS
 ROOT = Path(__file__).parents[1]
 DATABASE = "homeserver.db"
 PACKED = ROOT / "tests" / "data" / f"{DATABASE}.xz"
-GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown, "unreadable": told}
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "versions": feature_markdown,
+    "unreadable": told,
+    "correctness": correctness,
+    "speed": speed,
+}
 """What makes each generated part."""
 
 MANUAL: Mapping[str, tuple[str, ...]] = {
-    "README.md": ("versions",),
+    "README.md": ("correctness", "speed"),
     **{path.relative_to(ROOT).as_posix(): () for path in sorted((ROOT / "docs").rglob("*.md"))},
     "docs/sources.md": ("unreadable",),
+    "docs/differences.md": ("versions",),
 }
 """The documents that have generated parts and outputs of commands, and the names of these parts."""
-WITHOUT_OUTPUTS = frozenset({"docs/homeserver.md", "docs/room-versions.md", "docs/servers.md"})
+WITHOUT_OUTPUTS = frozenset(
+    {
+        *("docs/index.md", "docs/afterwards.md"),
+        *("docs/library.md", "docs/resolving.md", "docs/replaying.md", "docs/storing.md", "docs/servers.md"),
+        *("docs/homeserver.md", "docs/room-versions.md"),
+        *("docs/commands.md", "docs/differences.md", "docs/other-implementations.md"),
+        *("docs/correctness.md", "docs/speed.md", "docs/limits.md"),
+    }
+)
 
 DOCUMENTS = (*MANUAL, "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 
@@ -135,7 +150,7 @@ def commands(group: click.Group, path: str) -> Iterator[str]:
 
 
 def test_the_table_lists_exactly_the_commands() -> None:
-    rows = [line for line in read("README.md").splitlines() if line.startswith("| `roomver ")]
+    rows = [line for line in read("docs/commands.md").splitlines() if line.startswith("| `roomver ")]
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
     assert sorted(named) == sorted(commands(main, "roomver"))
 
@@ -192,6 +207,30 @@ def test_the_page_on_room_versions_has_every_field_rule_and_version() -> None:
     assert all(f"| {rule.number(owned)} | `{rule.name}` |" in text for rule in list_rules(owned) if rule.url)
 
 
+def test_the_readme_has_at_most_250_lines() -> None:
+    assert len(read("README.md").splitlines()) <= 250
+
+
+def test_the_picture_of_a_report_is_current() -> None:
+    pytest.importorskip("PIL", reason="needs the extra report")
+    assert digest_in(PICTURE) == drawn()[1], "run: python tests/test_readme.py"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_picture_exists_and_has_words_for_it(document: str) -> None:
+    for source, words in re.findall(r'<img src="([^"]+)"[^>]*? alt="([^"]*)"', read(document)):
+        assert words
+        assert ((ROOT / document).parent / source).is_file()
+    assert read(document).count("<img ") == len(re.findall(r'<img src="[^"]+"[^>]*? alt="', read(document)))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_each_column_of_a_table_has_a_heading(document: str) -> None:
+    heads = re.findall(r"^ *(\|.+\|)\n *\| *:?---", read(document), re.MULTILINE)
+    assert [head for head in heads if re.search(r"\| *\|", head)] == []
+
+
 if __name__ == "__main__":
+    write_picture()
     for one in MANUAL:
         (ROOT / one).write_text(regenerated(read(one)), encoding="utf-8")

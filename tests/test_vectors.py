@@ -19,7 +19,8 @@ from roomver.readers.suite import find_suite, load_cases, load_suite
 from roomver.suite import document as vectors
 from roomver.suite import operations
 from roomver.suite.document import Case, Expectation, Outcome, compare, read_vectors, run_case
-from roomver.suite.operations import OPERATIONS, BadVectors, error_code, run_operation
+from roomver.suite.inputs import BadVectors
+from roomver.suite.operations import OPERATIONS, error_code, run_operation
 from roomver.versions import ROOM_VERSIONS, RoomVersion
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ SUITE = ROOT / "vectors"
 
 
 # The other folders hold programs and what they build.
-FOLDERS = ("base", "auth", "resolution", "disputed", "schemas")
+FOLDERS = ("base", "auth", "resolution", "receipt", "custom", "disputed", "schemas")
 
 
 def vector_files() -> list[Path]:
@@ -259,7 +260,7 @@ def notices(version: RoomVersion, flipped: RoomVersion, field: str, patch: pytes
         return case.name.replace(f".v{version.identifier}.", ".")
 
     with patch.context() as context:
-        context.setattr(operations, "get_room_version", lambda _: flipped)
+        context.setattr(operations, "read_version", lambda *_: flipped)
         for case in sorted(of_version(version.identifier), key=lambda one: named(one) not in NOTICED[field]):
             if run_case(case).outcome is Outcome.FAILED:
                 NOTICED[field].add(named(case))

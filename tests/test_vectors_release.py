@@ -57,7 +57,7 @@ def test_both_archives_have_the_same_files_in_one_folder() -> None:
 def test_a_release_has_what_an_implementer_needs_and_no_programs_of_ours() -> None:
     assert {name.split("/")[0] for name in files()} == {
         *("FORMAT.md", "README.md", "CHANGELOG.md", "LICENSE", "bugs.md", "bugs.json", "manifest.json"),
-        *("auth", "base", "disputed", "examples", "resolution", "rooms", "schemas"),
+        *("auth", "base", "custom", "disputed", "examples", "receipt", "resolution", "rooms", "schemas"),
     }
     assert not [name for name in files() if name.endswith(".py") or "/target/" in name]
     assert sum(len(one) for one in (tar_gz(files()), zipped(files()))) < 2 * 5 * 2**20
@@ -112,6 +112,7 @@ def test_the_manifest_counts_the_cases() -> None:
         "cases": len(cases),
         "disputed": sum(case.disputed for case in cases),
         "operations": counts,
+        "optional": len(load_suite(optional=True)) - len(cases),
     }
     assert (listed()["version"], listed()["vector_format"]) == (VERSION, FORMAT)
 
@@ -219,7 +220,7 @@ def test_every_request_is_shorter_than_one_mebibyte_and_the_documents_say_so() -
                 }
             )
         )
-        for case in load_suite()
+        for case in load_suite(optional=True)
     )
     assert longest == listed()["longest_request"] < 2**20
     text = " ".join((SUITE / "FORMAT.md").read_text(encoding="utf-8").split())

@@ -1,12 +1,16 @@
 """The report of results."""
 
 import json
+import re
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from command_line import Write, run, write_into
+
+SUITE = Path(__file__).parents[1] / "vectors"
 
 
 @pytest.fixture
@@ -34,7 +38,8 @@ def results(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_report_in_markdown_has_a_table_and_the_failed_cases(write: Write) -> None:
-    done = run("vectors", "report", write("one.json", results()), write("two.json", results(cases=[])))
+    two = results(implementation="another", cases=[])
+    done = run("vectors", "report", write("one.json", results()), write("two.json", two))
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     row = next(line for line in lines if line.startswith("| `redact`"))
@@ -87,6 +92,124 @@ def test_a_file_without_results_is_an_error(write: Write, content: Any) -> None:
     done = run("vectors", "report", write("bad.json", json.dumps(content) if content != "{" else "{"))
     assert done.exit_code == 2
     assert "bad.json: " in done.stderr
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    failure = {"name": "auth.v1.x", "operation": "auth", "room_version": "1", "expected": "1", "got": "2"}
+    return {
+        "name": "mine 1.0",
+        "operations": {"auth": {"1": {"passed": 3, "failed": 1}, "org.example.x": {"unsupported": 2}}},
+        "failures": [failure],
+        **changes,
+    }
+
+
+def report(*lines: dict[str, Any]) -> dict[str, Any]:
+    return {"report_format": "roomver-report/1", "implementations": list(lines)}
+
+
+def test_an_implementation_adds_its_line_and_renews_it(write: Write, tmp_path: Any) -> None:
+    kept = tmp_path / "report.json"
+    first = write("first.json", results())
+    assert run("vectors", "report", first, "--json", str(kept)).stdout == ""
+    added = write("added.json", report(line(url="https://example.org/", date="2026-11-30", suite="2.0.0")))
+    both = run("vectors", "report", str(kept), added, "--json", str(kept))
+    assert both.exit_code == 0
+    (one, two) = json.loads(kept.read_text(encoding="utf-8"))["implementations"]
+    assert one["operations"] == {"redact": {"11": {"failed": 1, "passed": 2}}}
+    assert one["failures"][0] | {"expected": ""} == {
+        "name": "redact.<b>.v11",
+        "operation": "redact",
+        "room_version": "11",
+        "expected": "",
+        "got": "died with exit code 1",
+    }
+    assert two == line(url="https://example.org/", date="2026-11-30", suite="2.0.0")
+    # Later results of the same name take the place of the line, where it was.
+    renewed = write("renewed.json", results(cases=[]))
+    run("vectors", "report", str(kept), renewed, "--json", str(kept))
+    names = [one["name"] for one in json.loads(kept.read_text(encoding="utf-8"))["implementations"]]
+    assert names == ["an <implementation>", "mine 1.0"]
+    assert json.loads(kept.read_text(encoding="utf-8"))["implementations"][0]["operations"] == {}
+
+
+def test_a_report_and_its_results_give_the_same_pages(write: Write, tmp_path: Any) -> None:
+    kept = tmp_path / "report.json"
+    first = write("first.json", results())
+    run("vectors", "report", first, "--json", str(kept))
+    pages = []
+    for source in (first, str(kept)):
+        page = tmp_path / "page.html"
+        markdown = run("vectors", "report", source)
+        assert run("vectors", "report", source, "--html", str(page)).exit_code == 0
+        pages.append((markdown.stdout, page.read_text(encoding="utf-8")))
+    assert pages[0] == pages[1]
+
+
+def test_a_report_follows_its_schema(write: Write, tmp_path: Any) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((SUITE / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    kept = tmp_path / "report.json"
+    run("vectors", "report", write("one.json", results()), "--json", str(kept))
+    assert validator.is_valid(json.loads(kept.read_text(encoding="utf-8")))
+    assert validator.is_valid(report(line(), line(url="https://example.org/", date="2026-11-30")))
+    for wrong in WRONG:
+        assert not validator.is_valid(report(line(**wrong))), wrong
+    # The report of this suite, if there is one, follows it too.
+    own = SUITE / "results" / "report.json"
+    assert not own.exists() or validator.is_valid(json.loads(own.read_text(encoding="utf-8")))
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {"name": 1},
+    {"url": "javascript:alert(1)"},
+    {"url": 1},
+    {"date": 1},
+    {"operations": []},
+    {"operations": {"auth": []}},
+    {"operations": {"auth": {"1": {"passed": -1}}}},
+    {"operations": {"auth": {"1": {"passed": 1.5}}}},
+    {"operations": {"auth": {"1": {"flown": 1}}}},
+    {"failures": {}},
+    {"failures": [{"name": "x"}]},
+    {"failures": [{**line()["failures"][0], "got": None}]},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_wrong_line_is_an_error_that_names_the_place(write: Write, wrong: dict[str, Any]) -> None:
+    done = run("vectors", "report", write("bad.json", report(line(), line(**wrong))))
+    assert done.exit_code == 2
+    assert "bad.json: implementations[1]" in done.stderr
+
+
+def test_other_room_versions_share_a_column(write: Write) -> None:
+    done = run("vectors", "report", write("one.json", report(line())))
+    (head,) = (line for line in done.stdout.splitlines() if line.startswith("| operation |"))
+    assert head.startswith("| operation | v1 | v2 |")
+    assert head.endswith("| v12 | other |")
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| `auth`"))
+    assert [cell.strip() for cell in row.split("|")][1:-1] == ["`auth`", "3/4", *[""] * 11, "-"]
+
+
+def test_a_report_in_html_has_links_to_the_implementation_and_to_its_failures(
+    write: Write, tmp_path: Any
+) -> None:
+    page = tmp_path / "report.html"
+    source = write("one.json", report(line(url="https://example.org/?a=1&b=2", operations=ODD)))
+    assert run("vectors", "report", source, "--html", str(page)).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert '<a href="https://example.org/?a=1&amp;b=2">' in text
+    assert '<a href="#i0">mine 1.0</a>' in text
+    assert "<script" not in text
+    assert '"><img src=x>' not in text
+    # Nothing is loaded: every address is a link.
+    assert not re.search(r'(?:src|srcset|action|data)="|url\(|@import', text)
+
+
+ODD: dict[str, Any] = {'"><img src=x>': {"1": {"passed": 3, "failed": 1}}}
 
 
 def test_a_lone_surrogate_in_an_answer_is_escaped(write: Write, tmp_path: Any) -> None:

@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 from roomver.cli.vectors.report import find_cases
-from roomver.readers.suite import load_cases
+from roomver.readers.suite import load_cases, load_suite
 from roomver.suite.document import run_case
 from vectors.generate.report import relink
-from vectors.generate.results import answers, disputed_cases, judgements_page, matches, questions_page
+from vectors.generate.results import (
+    agreement,
+    answers,
+    disputed_cases,
+    judgements_page,
+    matches,
+    questions_page,
+)
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -89,11 +96,48 @@ def test_every_failure_is_judged_and_every_judgement_has_a_failure(implementatio
     assert all(entry["does"] and entry["specification"] for entry in judgements)
 
 
-def test_a_case_that_two_of_three_fail_is_disputed() -> None:
-    failed = [name for names in failures().values() for name in names]
-    twice = {name for name in failed if failed.count(name) > 1}
+def test_a_case_that_two_offer_and_fewer_than_two_confirm_is_disputed() -> None:
     # The exception is the only case of a rule of version 11.
-    assert twice - disputed_cases(SUITE).keys() == {"auth.v11.create.room_version.unknown"}
+    assert read("results/answers.json")["undisputed"]["unconfirmed"] == [
+        "auth.v11.create.room_version.unknown"
+    ]
+
+
+def test_the_numbers_of_undisputed_cases_match_the_failures() -> None:
+    kept, disputed = read("results/answers.json")["undisputed"], disputed_cases(SUITE).keys()
+    undisputed = [case.name for case in load_suite() if case.name not in disputed]
+    # Cases may have been added since the adapters ran.
+    assert 7000 < sum(kept["offered"].values()) == sum(kept["confirmed"].values()) <= len(undisputed)
+    answered = sum(int(number) * cases for number, cases in kept["offered"].items())
+    passed = sum(int(number) * cases for number, cases in kept["confirmed"].items())
+    failed = [name for names in failures().values() for name in names if name not in disputed]
+    assert answered - passed == len(failed)
+    page = (SUITE / "results" / "README.md").read_text(encoding="utf-8")
+    for cases in (
+        sum(kept["offered"].values()) - kept["offered"]["0"],
+        sum(cases for number, cases in kept["offered"].items() if int(number) >= 2),
+        kept["confirmed"]["5"],
+    ):
+        assert f"{cases:,}" in page, cases
+
+
+def test_agreement_counts_the_implementations_that_offer_and_that_pass() -> None:
+    def results(**outcomes: str) -> dict[str, dict[str, str]]:
+        return {name: {"outcome": outcome} for name, outcome in outcomes.items()}
+
+    found = agreement(
+        [
+            results(a="passed", b="passed", c="failed", d="passed", e="unsupported"),
+            results(a="passed", b="failed", c="failed", d="passed", e="unsupported"),
+            results(a="failed", b="unsupported", c="unsupported", d="passed", e="unsupported"),
+        ],
+        frozenset("d"),
+    )
+    assert found == {
+        "offered": {"0": 1, "2": 2, "3": 1},
+        "confirmed": {"0": 2, "1": 1, "2": 1},
+        "unconfirmed": ["b", "c"],
+    }
 
 
 def test_every_disputed_case_has_one_question() -> None:
@@ -118,7 +162,11 @@ def test_the_answers_match_the_disputed_cases() -> None:
             assert (answer == "other") == (name in failures()[who]), (who, name)
 
 
-@pytest.mark.parametrize(("name", "index"), [("Synapse", 0), ("ruma", 1), ("gomatrixserverlib", 2)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [("Synapse", 0), ("ruma", 1), ("gomatrixserverlib", 2), ("mautrix-go", 3), ("rezzy", 4)],
+    ids=str,
+)
 def test_an_implementation_named_in_a_reason_gave_that_outcome(name: str, index: int) -> None:
     kept = read("results/answers.json")["answers"]
     named = 0
@@ -127,7 +175,7 @@ def test_an_implementation_named_in_a_reason_gave_that_outcome(name: str, index:
             if re.search(rf"\b{name}\b", outcome["reason"]) and kept[case][index] is not None:
                 named += 1
                 assert kept[case][index] == number, (case, outcome["reason"])
-    assert named > 20
+    assert named > 10
 
 
 def test_the_first_outcome_of_a_disputed_case_is_roomvers() -> None:

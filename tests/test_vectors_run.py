@@ -296,7 +296,7 @@ def test_a_run_of_exactly_the_listed_cases_does_what_the_list_says(
 
 def test_the_suite_of_the_package_is_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Case("a", "canonical_json", "11", {"json": "1"}, (Expectation({"canonical": "2"}),))
-    monkeypatch.setattr("roomver.cli.vectors.selection.load_suite", lambda: [one])
+    monkeypatch.setattr("roomver.cli.vectors.selection.load_suite", lambda **_: [one])
     known = tmp_path / "known.txt"
     known.write_text("a\n")
     assert call("vectors", "run", "--known-failures", str(known)).exit_code == 1

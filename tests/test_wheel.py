@@ -114,7 +114,7 @@ def test_an_install_takes_less_than_12_mb_beyond_its_dependencies(site: Path) ->
     assert len(mine) == 2, "the package and its dist-info"
     files = [file for folder in mine for file in folder.rglob("*") if file.is_file()]
     assert any(file.suffix == ".pyc" for file in files), "pip has compiled the modules"
-    assert (site / "roomver" / ARCHIVE).stat().st_size < 2_500_000
+    assert (site / "roomver" / ARCHIVE).stat().st_size < 2_800_000
     # What a file system with blocks of 4 KiB takes.
     assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 12_000_000
 

@@ -241,6 +241,28 @@ def test_version_1_stops_at_the_first_event_that_it_refuses() -> None:
     assert "did not try" in words(one)
 
 
+def test_nobody_meant_to_undo_a_promotion_that_an_older_state_forgot() -> None:
+    """A state from elsewhere has the oldest power levels. Those that came between are not tried."""
+    room, _, fork = topics("11")
+    old = dict(room.state)
+    room.power({"users": {**users(room), BOB: 75}})
+    lost = room.power({"users": {**users(room), BOB: 75, CAROL: 60}}, BOB)
+    room.member(DAVE, "join")
+    fork = Branches(room)
+    with fork.side():
+        room.add("m.room.message", ALICE, {})
+    with fork.side():
+        message = room.add("m.room.message", DAVE, {}, prev=["$gone"])
+        room.state = {**room.state, LEVELS: old[LEVELS]}
+        state = ids(room.state)
+    fork.merge()
+    found = found_in(room)
+    found.replay = replay_room(room.events.values(), given={message.event_id: state})
+    one = only(found, LEVELS)
+    assert (one.lost, one.intent, one.act) == (lost.event_id, Intent.UNINTENDED, None)
+    assert words(one).endswith(". No ban, removal or demotion of another branch took that right away")
+
+
 def test_a_bound_leaves_resets_unclassified() -> None:
     room, _, _ = topics("11")
     banned_beside_a_topic(room)

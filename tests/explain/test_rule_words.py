@@ -13,7 +13,7 @@ from roomver.explain.rule_words import SENTENCES, fields_of, rule_said
 from roomver.explain.said import PartKind, Said, event, joined, said, user, value
 from roomver.readers.suite import load_suite
 from roomver.rules import RULES, Decision, Verdict
-from roomver.suite.operations import read_events, read_rejected
+from roomver.suite.inputs import read_events, read_rejected
 from roomver.types import StateMap
 from roomver.versions import get_room_version
 

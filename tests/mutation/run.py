@@ -34,14 +34,18 @@ _FIRST: Final = {
     "power.py": ("auth",),
     "redaction.py": ("redact",),
     "resolution": ("resolve",),
+    "policy.py": ("policy",),
+    "receive": ("receive",),
     "selection.py": ("auth_types",),
+    "signatures.py": ("verify_signatures", "required_signers"),
+    "state": ("auth_partial_state",),
     "versions": ("auth",),
 }
 # The only operations that run the code of a module.
 _ONLY: Final = {
-    "graph.py": {"resolve", "check"},
-    "ordering.py": {"resolve", "check"},
-    "resolution": {"resolve", "check"},
+    "graph.py": {"resolve", "check", "receive"},
+    "ordering.py": {"resolve", "check", "receive"},
+    "resolution": {"resolve", "check", "receive"},
 }
 
 

@@ -42,6 +42,8 @@ class Replayed:
     extremities: set[str] = field(default_factory=set)
     backfilled: frozenset[str] = frozenset()
     """The events that the server fetched from the history of the room."""
+    given: dict[str, State] = field(default_factory=dict)
+    """States before events that another server has told. Their previous events are then not looked at."""
 
     @property
     def rejected(self) -> set[str]:
@@ -77,7 +79,10 @@ class Replayed:
 
     def receive(self, event: Event) -> None:
         event_id = event.event_id
-        before = self.resolved([self.after[parent] for parent in dict.fromkeys(event.prev_event_ids)])
+        if event_id in self.given:
+            before = dict(self.given[event_id])
+        else:
+            before = self.resolved([self.after[parent] for parent in dict.fromkeys(event.prev_event_ids)])
         self.before[event_id] = self.after[event_id] = before
         # 4. Passes authorization rules based on the event's auth events, otherwise it is rejected.
         # 5. Passes authorization rules based on the state before the event, otherwise it is rejected.

@@ -16,11 +16,15 @@ from . import (
     canonical_json,
     check,
     check_create,
+    custom,
     disputed,
     disputed_receipt,
     event_format,
     event_id,
     msc4458,
+    partial_state,
+    policy,
+    receive,
     redact,
     report,
     required_signers,
@@ -45,6 +49,10 @@ AREAS = (
     check_create,
     disputed,
     disputed_receipt,
+    policy,
+    partial_state,
+    receive,
+    custom,
 )
 
 

@@ -22,6 +22,7 @@ from runpy import run_path
 from typing import Any
 
 from .suite import FORMAT, VERSION
+from .versions import ALL
 
 NAME = f"roomver-vectors-{VERSION}"
 MANIFEST = "manifest.json"
@@ -95,7 +96,8 @@ def manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     Args:
         files: the other files of the release, by name.
     """
-    cases = [case for _, found in _vector_files(files) for case in found]
+    every = [case for _, found in _vector_files(files) for case in found]
+    cases = [case for case in every if case["room_version"] in ALL]
     operations: dict[str, Counter[str]] = {}
     for case in cases:
         operations.setdefault(case["operation"], Counter())[case["room_version"]] += 1
@@ -108,8 +110,9 @@ def manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
             "cases": len(cases),
             "disputed": sum(isinstance(case["expected"], list) for case in cases),
             "operations": {operation: dict(counts) for operation, counts in operations.items()},
+            "optional": len(every) - len(cases),
         },
-        "longest_request": max(map(request_size, cases), default=0),
+        "longest_request": max(map(request_size, every), default=0),
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in files.items()
@@ -119,7 +122,8 @@ def manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 def request_size(case: Mapping[str, Any]) -> int:
     """Return the length of the request for a case, in bytes, with a large ``id`` and the line end."""
-    request = {"id": 10**9, **{key: case[key] for key in ("operation", "room_version", "input")}}
+    keys = ("operation", "room_version", "version", "input")
+    request = {"id": 10**9, **{key: case[key] for key in keys if key in case}}
     return len(json.dumps(request, separators=(",", ":"))) + 1
 
 

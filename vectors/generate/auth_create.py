@@ -4,7 +4,7 @@ from typing import Any
 
 from .auth_cases import Book
 from .constants import ALIASES, CREATE
-from .observed import UNCONFIRMED_ROOM_VERSION
+from .observed import OBSERVED_VERSION_DECIDED_BEFORE
 from .rooms import ALICE, BOB, DAN, MALLORY, Room, plain_room
 from .suite import differ
 from .versions import ALL, since
@@ -50,7 +50,7 @@ def _create(book: Book) -> None:
         room = Room(version, {"room_version": value})
         # In version 11 only Synapse rejects the number and the empty string. Only Synapse rejects the
         # unknown version there, too, but the rule needs one undisputed case: see observed.py.
-        unconfirmed = label == "null" or (label != "unknown" and number == 11)
+        alone = label == "null" or (label != "unknown" and number == 11)
         notes = (
             "An absent room_version means version 1. A value that is present must be a known room version."
             " Null, numbers and unknown strings are not."
@@ -63,7 +63,7 @@ def _create(book: Book) -> None:
             notes,
             twin="create.plain",
             versions=ALL,
-            disputed=UNCONFIRMED_ROOM_VERSION if unconfirmed else None,
+            disputed=OBSERVED_VERSION_DECIDED_BEFORE if alone else None,
         )
     if number == 1:
         room = Room(version, without=["room_version"])

@@ -279,6 +279,10 @@ def _other(book: Book) -> None:
         "A profile change is a join event.",
         versions=JOIN_SAMPLE,
     )
+    odd = {"displayname": False, "avatar_url": 5, "is_direct": "no"}
+    notes = "No rule reads the display name, the avatar or is_direct, so their types do not matter."
+    event = room.try_member(BOB, "join", content=odd)
+    book.allow("member.join.odd_profile", room, event, "member.join.public", notes, versions=JOIN_SAMPLE)
 
 
 def _malformed(book: Book) -> None:

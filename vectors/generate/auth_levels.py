@@ -99,6 +99,16 @@ def _required(book: Book) -> None:
         one("default_state", level, 50, True, versions=SAMPLE)
     for level in (-1, 0):
         one("default_message", level, 0, False, versions=SAMPLE)
+    notes = (
+        "events_default is for every type of message that events does not list, not only for m.room.message."
+    )
+    room = plain_room(book.version, {BOB: -1, CAROL: 0}, joined=[BOB, CAROL])
+    sent = [room.make(user, "m.sticker", {"body": "Hi"}) for user in (CAROL, BOB)]
+    name = "required.other_message.equal"
+    book.allow(name, room, sent[0], "otherwise", notes, versions=SAMPLE)
+    book.reject(
+        "required.other_message.below", room, sent[1], "required_level", notes, twin=name, versions=SAMPLE
+    )
 
 
 def _no_power_levels(book: Book) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from .auth_cases import Book
 from .auth_power_levels import NAMED
 from .constants import POWER_LEVELS
-from .observed import UNCONFIRMED_NOTIFICATIONS, UNCONFIRMED_RUMA_REJECTS
 from .rooms import ALICE, BOB, Room
 from .suite import Dispute, differ
 from .versions import ALL, Versions, since
@@ -63,14 +62,14 @@ def _put(
 
 
 def _users(book: Book) -> None:
-    maps: list[tuple[str, Any, Versions, Dispute | None]] = [
-        ("null", None, ALL, UNCONFIRMED_RUMA_REJECTS),
-        ("list", [], ALL, None),
-        ("string", BOB, LEVEL_SAMPLE, None),
-        ("number", 5, LEVEL_SAMPLE, None),
+    maps: list[tuple[str, Any, Versions]] = [
+        ("null", None, ALL),
+        ("list", [], ALL),
+        ("string", BOB, LEVEL_SAMPLE),
+        ("number", 5, LEVEL_SAMPLE),
     ]
-    for label, value, versions, disputed in maps:
-        _put(book, f"users_{label}", {"users": value}, "users", versions=versions, disputed=disputed)
+    for label, value, versions in maps:
+        _put(book, f"users_{label}", {"users": value}, "users", versions=versions)
     for label, user, versions in (
         ("word", "foo", ALL),
         ("no_server", "@foo", ALL),
@@ -243,7 +242,6 @@ def _unchecked(book: Book) -> None:
             "first",
             notes,
             versions=since("1", "5"),
-            disputed=UNCONFIRMED_NOTIFICATIONS,
         )
 
 

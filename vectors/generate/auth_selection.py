@@ -20,7 +20,7 @@ from .constants import (
     TOPIC,
     Key,
 )
-from .observed import OBSERVED_NOTHING_TO_SELECT, UNCONFIRMED_RUMA_REJECTS
+from .observed import OBSERVED_NOTHING_TO_SELECT
 from .rooms import ALICE, BOB, CAROL, HELLO, plain_room
 from .suite import SPEC, Dispute
 from .versions import ALL, Versions
@@ -129,9 +129,7 @@ def cases(book: Book) -> None:
         ("token_number", {"signed": {"mxid": BOB, "token": 5}}),
     ]
     for label, value in broken:
-        disputed: Dispute | None = OBSERVED_NOTHING_TO_SELECT
-        if label == "null":
-            disputed = UNCONFIRMED_RUMA_REJECTS if book.version == "12" else None
+        disputed = None if label == "null" else OBSERVED_NOTHING_TO_SELECT
         content = {"membership": "invite", "third_party_invite": value}
         notes = (
             "The event names no m.room.third_party_invite event. The auth rules reject the event, but the"

@@ -5,7 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import IDENTITY, MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
-from .observed import OBSERVED_ODD_ENTRY, UNCONFIRMED_BAD_SIGNATURE
+from .observed import OBSERVED_BAD_SIGNATURE, OBSERVED_ODD_ENTRY
 from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
 from .suite import differ
 from .versions import ALL, ONE_PER_LIST, SAMPLE, Versions
@@ -93,7 +93,7 @@ def _signatures(book: Book) -> None:
         allowed,
         notes,
         versions=SAMPLE,
-        disputed=UNCONFIRMED_BAD_SIGNATURE,
+        disputed=OBSERVED_BAD_SIGNATURE,
     )
     room = offered(book, {"public_keys": [key("one"), 5, None, [key("one")], {"public_key": key("two")}]})
     notes = "Entries of public_keys that are not objects are passed over."

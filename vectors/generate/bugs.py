@@ -14,9 +14,9 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
         "# Public bugs of implementations",
         "",
         "These are public bugs of implementations, and of the specification, in what this suite tests. Each",
-        "has the thread in which it was found or fixed, and the cases that catch it. `*` in the name of a",
-        "case matches any text. This page is generated from [bugs.json](bugs.json), which has the same for",
-        "programs. Its schema is [schemas/bugs.schema.json](schemas/bugs.schema.json).",
+        "has the thread or the commit in which it was found or fixed, and the cases that catch it. `*` in",
+        "the name of a case matches any text. This page is generated from [bugs.json](bugs.json), which has",
+        "the same for programs. Its schema is [schemas/bugs.schema.json](schemas/bugs.schema.json).",
         "",
         "We welcome bugs of your own, with their threads: each is worth a case to all implementations.",
     ]
@@ -41,9 +41,25 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
 
 
 def thread_name(thread: str) -> str:
-    """Return ``owner/name#5`` for the address of a thread."""
-    owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
-    return f"{owner}/{name}#{number}"
+    """Return a short name for the address of a thread, a commit, an advisory or a list of changes.
+
+    >>> thread_name("https://github.com/owner/name/pull/5")
+    'owner/name#5'
+    >>> thread_name("https://github.com/owner/name/commit/0123456789abcdef")
+    'owner/name@01234567'
+    >>> thread_name("https://github.com/owner/name/blob/v1.2/CHANGELOG.md")
+    'owner/name v1.2'
+    """
+    owner, name, kind, what, *rest = thread.removeprefix("https://github.com/").split("/")
+    match kind:
+        case "commit":
+            return f"{owner}/{name}@{what[:8]}"
+        case "security":
+            return rest[0]
+        case "blob":
+            return f"{owner}/{name} {what}"
+        case _:
+            return f"{owner}/{name}#{what}"
 
 
 def write(folder: Path) -> None:

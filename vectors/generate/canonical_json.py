@@ -3,7 +3,7 @@
 import json
 
 from .independent import canonical
-from .observed import UNCONFIRMED_SYNAPSE_ENCODES
+from .observed import OBSERVED_NO_CANONICAL_FORM
 from .suite import CANONICAL, ERROR, Dispute, File, page
 from .versions import ALL, since, spread
 
@@ -303,8 +303,8 @@ def files() -> list[File]:
             strict = {"6", "12", *spread(index, since("7", "11"), 1)}
             for version in sorted(lenient | strict, key=int):
                 wanted = given if version in lenient else None
-                unconfirmed = slug == "minus" and version in lenient
-                disputed = UNCONFIRMED_SYNAPSE_ENCODES if unconfirmed else None
+                alone = slug == "minus" and version in lenient
+                disputed = OBSERVED_NO_CANONICAL_FORM if alone else None
                 spec = page(version, "canonical-json")
                 _add(numbers, f"{group}.{slug}", version, given, wanted, notes, spec, disputed)
     for index, (slug, given, notes) in enumerate(INTEGRAL_FLOATS):

@@ -19,7 +19,7 @@ from .event_format_rows import (
 )
 from .events import USER, made_up_id, reference, whole
 from .independent import canonical
-from .observed import OBSERVED_TAKEN_ON_RECEIPT, UNCONFIRMED_SYNAPSE_REFUSES
+from .observed import OBSERVED_HASH_NOT_READ, OBSERVED_RULE_DECIDES, OBSERVED_TAKEN_ON_RECEIPT
 from .suite import SPEC, Dispute, File, page
 from .versions import ALL, since, spread
 
@@ -118,7 +118,7 @@ def _versions(file: File) -> None:
             ("three", [*reference(version, "a"), {}], None),
             ("swapped", reference(version, "a")[::-1], None),
             ("hash_string", [made_up_id(version, "a"), "x"], None),
-            ("hash_null", [made_up_id(version, "a"), None], UNCONFIRMED_SYNAPSE_REFUSES),
+            ("hash_null", [made_up_id(version, "a"), None], OBSERVED_HASH_NOT_READ),
         ):
             for key in ("prev_events", "auth_events"):
                 event = {**whole(version), key: [entry]}
@@ -141,7 +141,7 @@ def _versions(file: File) -> None:
     ):
         event = {**whole("12", CREATE, {"room_version": "12"}, state_key=""), "room_id": room}
         notes = "The room ID is derived from this event's own ID, so the event cannot contain it."
-        _add(file, f"create.room_id_{slug}", "12", event, False, notes, disputed=UNCONFIRMED_SYNAPSE_REFUSES)
+        _add(file, f"create.room_id_{slug}", "12", event, False, notes, disputed=OBSERVED_RULE_DECIDES)
     for slug, room, disputed in (
         ("text", "foo", None),
         ("empty", "", None),

@@ -13,9 +13,9 @@ from .constants import (
     REDACTION,
     START,
 )
-from .events import OTHER_USER, USER, bare, signed, whole
+from .events import OTHER_USER, USER, bare, made_up_id, signed, whole
 from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
-from .observed import UNCONFIRMED_SYNAPSE_ENCODES, UNCONFIRMED_SYNAPSE_HASHES
+from .observed import OBSERVED_NO_CANONICAL_FORM
 from .redact import CONTENTS, EXTRA
 from .suite import ERROR, SPEC, Dispute, File, page
 from .versions import ALL, since
@@ -190,6 +190,9 @@ def _event_ids() -> File:
             key = None if kind in (MESSAGE, REDACTION) else USER if kind == MEMBER else ""
             event = whole(version, kind, CONTENTS[kind], state_key=key)
             _named(file, f"type.{kind}", version, event, event_id(event, version), "")
+        event = whole(version, REDACTION, {"reason": "Spam"}, redacts=made_up_id(version, "x"))
+        notes = "The event ID of a redaction does not cover `redacts` at the top level."
+        _named(file, "redaction.top_level_redacts", version, event, event_id(event, version), notes)
         event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER)
         expected = event_id(event, version)
         short = redacted(event, version)
@@ -240,10 +243,9 @@ def _numbers() -> File:
                 "The numbers are hashed as they were written. From version 6 on, they are not canonical JSON."
             )
             digest = content_hash(event)
-            _hashed(file, slug, version, event, digest, notes, UNCONFIRMED_SYNAPSE_HASHES)
+            _hashed(file, slug, version, event, digest, notes, OBSERVED_NO_CANONICAL_FORM)
             if version not in ("1", "2"):
-                disputed = UNCONFIRMED_SYNAPSE_ENCODES if slug == "float" else None
-                _named(file, slug, version, event, event_id(event, version), notes, disputed)
+                _named(file, slug, version, event, event_id(event, version), notes)
     for version in ("6", "8", "10", "12"):
         event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})
         _hashed(

@@ -1,8 +1,9 @@
 """Disputes that were found when the cases were run against other implementations.
 
-These were Synapse 1.163.2, ruma-state-res 0.18.0 and gomatrixserverlib of August 2025. A case that their
-answers make disputed names one of these records as its ``disputed``. It keeps its name and goes into a file
-of ``disputed/``. `Kind` explains when a case is observed and when it is unconfirmed.
+These are Synapse 1.163.2, ruma-state-res 0.18.0, gomatrixserverlib of August 2025, mautrix-go 0.32.0 and
+rezzy 0.5.2. A case that their answers make disputed names one of these records as its ``disputed``. It keeps
+its name and goes into a file of ``disputed/``. A case is disputed if at least two of the five offer it and
+fewer than two confirm it. Each record says why the other outcome is as honest, and who gives it.
 
 There is one exception. Only Synapse confirms ``auth.v11.create.room_version.unknown``, but without this case
 a rule of version 11 would have none.
@@ -46,41 +47,71 @@ OBSERVED_EXPIRY_IGNORED = Dispute(
     "versions 1 to 4 do not enforce the validity of keys, which includes their expiry (Synapse, ruma)",
 )
 
-_BY_SYNAPSE = "the specification as we read it; of three implementations, only Synapse agrees"
-_BY_RUMA = "the specification as we read it; of three implementations, only ruma agrees"
-_NO_FORM = "the value has no canonical JSON form"
-_LET_BY = "the check on receipt accepts it"
-
-UNCONFIRMED_RUMA_REJECTS = Dispute(
-    Kind.UNCONFIRMED, ERROR, _BY_RUMA, "the event cannot be checked, so this is an error"
-)
-"""Only ruma answers (it rejects the event, or selects keys for it); the others report an error."""
-UNCONFIRMED_ROOM_VERSION = Dispute(
-    Kind.UNCONFIRMED,
+OBSERVED_VERSION_DECIDED_BEFORE = Dispute(
+    Kind.OBSERVED,
     {"allowed": True},
-    _BY_SYNAPSE,
-    "the room version is decided before the auth rules are applied",
+    "the value is not a recognised version (Synapse)",
+    "the room version is decided before these rules are applied (ruma, gomatrixserverlib, mautrix-go, rezzy)",
 )
-UNCONFIRMED_NOTIFICATIONS = Dispute(
-    Kind.UNCONFIRMED,
-    {"allowed": False},
-    _BY_SYNAPSE,
-    "in every version the levels in notifications are checked like other levels",
-)
-UNCONFIRMED_BAD_SIGNATURE = Dispute(
-    Kind.UNCONFIRMED, {"allowed": False}, _BY_RUMA, "a malformed signature invalidates the whole block"
-)
-UNCONFIRMED_SYNAPSE_ENCODES = Dispute(Kind.UNCONFIRMED, ERROR, _BY_SYNAPSE, _NO_FORM)
-UNCONFIRMED_SYNAPSE_HASHES = Dispute(
-    Kind.UNCONFIRMED,
+OBSERVED_NO_STATE_EVENT = Dispute(
+    Kind.OBSERVED,
     ERROR,
-    "the specification as we read it; of two implementations, only Synapse agrees",
-    _NO_FORM,
+    "the auth events selection never picks an event without a state key (ruma)",
+    "an event without a state key has no place in a state, so this is an error (Synapse, gomatrixserverlib)",
 )
-UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES = Dispute(
-    Kind.UNCONFIRMED,
-    {"valid": True},
-    "the specification as we read it; of three implementations, only gomatrixserverlib agrees",
-    _LET_BY,
+OBSERVED_BAD_SIGNATURE = Dispute(
+    Kind.OBSERVED,
+    {"allowed": False},
+    "a malformed signature is one that matches no key (ruma)",
+    "a malformed signature invalidates the whole block (Synapse, gomatrixserverlib)",
 )
-UNCONFIRMED_SYNAPSE_REFUSES = Dispute(Kind.UNCONFIRMED, {"valid": True}, _BY_SYNAPSE, _LET_BY)
+OBSERVED_NO_CANONICAL_FORM = Dispute(
+    Kind.OBSERVED,
+    ERROR,
+    "these versions do not forbid such numbers, and rooms have them (Synapse)",
+    "such numbers have no canonical form in any version (ruma, mautrix-go)",
+)
+
+# What the event format forbids, and what two of Synapse, ruma and gomatrixserverlib let pass. Neither
+# mautrix-go nor rezzy checks the event format.
+_FORMAT = "the event format requires another value (Synapse)"
+_PASSES = {"valid": True}
+OBSERVED_ANY_CONTENT = Dispute(
+    Kind.OBSERVED, _PASSES, _FORMAT, "null passes as the content (ruma, gomatrixserverlib)"
+)
+OBSERVED_HASHED_LATER = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    _FORMAT,
+    "this is found when the content hash is checked, after the event format (ruma, gomatrixserverlib)",
+)
+OBSERVED_SIGNED_LATER = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    _FORMAT,
+    "this is found when the signatures are checked, after the event format (ruma, gomatrixserverlib)",
+)
+OBSERVED_UNSIGNED_NOT_READ = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    _FORMAT,
+    "a receiving server need not read what the sender put into `unsigned` (ruma, gomatrixserverlib)",
+)
+OBSERVED_HASH_NOT_READ = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    _FORMAT,
+    "nobody reads the hash in a reference to an event (ruma, gomatrixserverlib)",
+)
+OBSERVED_RULE_DECIDES = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    "an event with a room ID is not in the event format of version 12 (Synapse)",
+    "an authorisation rule rejects the event, after its format is checked (ruma, gomatrixserverlib)",
+)
+OBSERVED_ANY_ROOM_ID = Dispute(
+    Kind.OBSERVED,
+    _PASSES,
+    "a room ID of these versions has a server name (gomatrixserverlib)",
+    "a room ID is opaque; the rule on the create event rejects the room (Synapse, ruma)",
+)

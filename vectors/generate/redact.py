@@ -17,7 +17,7 @@ from .constants import (
     TOPIC,
 )
 from .events import OTHER_USER, USER, made_up_id, third_party_signed, whole
-from .independent import Object, redacted
+from .independent import Object, redacted, without
 from .suite import File, page
 from .versions import ALL, since, spread
 
@@ -241,6 +241,12 @@ def files() -> list[File]:
             for version in versions:
                 event = whole(version, kind, content, state_key=OTHER_USER if kind == MEMBER else "")
                 _expect(file, slug, version, event, {**event, "content": kept_content}, notes)
+    for version in ALL:
+        target = made_up_id(version, "x")
+        event = whole(version, REDACTION, {"reason": "y"}, redacts=target)
+        result = without(event, "redacts") | {"content": {}}
+        notes = "A redaction loses `redacts` at the top level too, although versions 1 to 10 have it there."
+        _expect(file, "redaction.top_level_redacts", version, event, result, notes)
     for version in since("11"):
         event = whole(version, REDACTION, {"redacts": made_up_id(version, "x"), "reason": "y"})
         result = {**event, "content": {"redacts": made_up_id(version, "x")}}

@@ -4,7 +4,7 @@ from typing import Any
 
 from .constants import AUTHORISER, JOIN_RULES, NAME
 from .rooms import ALICE, BOB, CAROL
-from .scenes import Scene, Scenes, with_bob
+from .scenes import DAVE, Scene, Scenes, with_bob
 from .suite import ERROR, either, page
 
 
@@ -150,6 +150,22 @@ def _restricted(book: Scenes, version: str) -> None:
         "Two joins are under the same restricted join rule. Checking the first changes nothing for the"
         " second.",
         state="C MA P0 JR MB2 MC",
+    )
+
+    scene = Scene(version)
+    scene.levels("P0", 3, b=50)
+    scene.rule("JR0", "public", 4, "P0")
+    scene.put("JR", JOIN_RULES, {"join_rule": "restricted", "allow": []}, 5, "P0", "MA")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", "MA", **authorised)
+    scene.member("MD", DAVE, "join", 7, "P0", "JR0")
+    book.case(
+        "restricted_joins.unauthorised",
+        scene,
+        ["C MA P0 JR MC", "C MA P0 JR0 MD"],
+        "One state has restricted join rules and a join that Alice authorised. In the other state the room is"
+        " still public, and Dave has joined without an authorising user. The restricted rules win. They allow"
+        " the first join and reject Dave's, which is checked after it.",
+        state="C MA P0 JR MC",
     )
 
 

@@ -1,8 +1,8 @@
 """Write the pages on the answers of other implementations.
 
 ``python -m vectors.generate.results RESULTS.json...`` reads the results that `roomver vectors run --json`
-printed. It writes the answers of each implementation to the disputed cases to ``results/answers.json``, and
-then writes the pages:
+printed. It writes the answers of each implementation to the disputed cases, and how many implementations
+agree on the other cases, to ``results/answers.json``, and then writes the pages:
 
 - ``disputed/README.md``: each disputed question of ``results/questions.json``, with those answers;
 - ``results/judgements.md``: why implementations fail cases, from ``results/judgements.json``.
@@ -34,14 +34,46 @@ def answers(results: Sequence[Mapping[str, Any]], disputed: Sequence[str]) -> di
     """Return which of the accepted outcomes each implementation gives to each case.
 
     Returns:
-        ``{"date", "implementations": [...], "answers": {name: [index, "other" or None, ...]}}``:
-        "other" is an outcome that the case does not accept; None means that the operation is not offered.
+        ``{"date", "implementations": [...], "undisputed": as `agreement` returns it, "answers": {name:
+        [index, "other" or None, ...]}}``: "other" is an outcome that the case does not accept; None means
+        that the operation is not offered.
     """
     by_name = [{case["name"]: case for case in one["cases"]} for one in results]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "implementations": [one["implementation"] for one in results],
+        "undisputed": agreement(by_name, frozenset(disputed)),
         "answers": {name: [_answer(cases.get(name)) for cases in by_name] for name in disputed},
+    }
+
+
+def agreement(by_name: Sequence[Mapping[str, Mapping[str, Any]]], disputed: frozenset[str]) -> dict[str, Any]:
+    """Return how many implementations agree with the suite on the cases that are not disputed.
+
+    Args:
+        by_name: for each implementation its results, by the name of the case.
+        disputed: the names of the disputed cases.
+
+    Returns:
+        ``{"offered": {number of implementations: number of cases that so many offer to answer},
+        "confirmed": {number of implementations: number of cases that so many pass},
+        "unconfirmed": [the cases that at least two offer, and fewer than two pass]}``
+    """
+    offered: dict[str, int] = {}
+    confirmed: dict[str, int] = {}
+    unconfirmed = []
+    for name in dict.fromkeys(name for cases in by_name for name in cases if name not in disputed):
+        outcomes = [cases[name]["outcome"] for cases in by_name if name in cases]
+        passed = outcomes.count("passed")
+        offering = passed + outcomes.count("failed")
+        offered[str(offering)] = offered.get(str(offering), 0) + 1
+        confirmed[str(passed)] = confirmed.get(str(passed), 0) + 1
+        if passed < 2 <= offering:
+            unconfirmed.append(name)
+    return {
+        "offered": dict(sorted(offered.items())),
+        "confirmed": dict(sorted(confirmed.items())),
+        "unconfirmed": unconfirmed,
     }
 
 
@@ -125,7 +157,7 @@ def judgements_page(judgements: Mapping[str, Any]) -> str:
         *(f"- {text}" for text in _KINDS.values()),
     ]
     for one in judgements["implementations"]:
-        lines += ["", f"## {one['name']}", "", "| Cases | | What it does | The specification |"]
+        lines += ["", f"## {one['name']}", "", "| Cases | Judgement | What it does | The specification |"]
         lines.append("| --- | --- | --- | --- |")
         for entry in one["judgements"]:
             cases = ", ".join(f"`{pattern}`" for pattern in entry["cases"])
@@ -169,7 +201,9 @@ def main(paths: Sequence[str]) -> None:
         cases = ",\n".join(
             f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in kept["answers"].items()
         )
-        head = json.dumps({key: kept[key] for key in ("date", "implementations")}, indent=1)[:-2]
+        head = json.dumps({key: kept[key] for key in ("date", "implementations", "undisputed")}, indent=1)[
+            :-2
+        ]
         (folder / "results" / "answers.json").write_text(
             f'{head},\n "answers": {{\n{cases}\n }}\n}}\n', "utf-8"
         )

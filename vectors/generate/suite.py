@@ -32,11 +32,8 @@ class Kind(Enum):
 
     DIFFER = "Authorisation rules where implementations differ"
     """Known when the case was written: some implementations allow what others reject."""
-    OBSERVED = "given by at most one other implementation"
+    OBSERVED = "on which implementations differ"
     """Found when the case was run: others answer differently, and their answer is a fair interpretation."""
-    UNCONFIRMED = "confirmed by fewer than two of the implementations that offer the operation"
-    """Found when the case was run: the specification has one answer as we read it, but fewer than two of the
-    other implementations give it, although at least two of the three offer the operation."""
 
 
 @dataclass(frozen=True, slots=True)

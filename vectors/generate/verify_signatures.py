@@ -3,8 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from .constants import AUTHORISER, MEMBER, START
-from .events import KEY_ID, OTHER_SERVER, OTHER_USER, SERVER, USER, bare, key_entry, keys, signed, whole
+from .constants import AUTHORISER, MEMBER, REDACTION, START
+from .events import (
+    KEY_ID,
+    OTHER_SERVER,
+    OTHER_USER,
+    SERVER,
+    USER,
+    bare,
+    key_entry,
+    keys,
+    made_up_id,
+    signed,
+    whole,
+)
 from .independent import Object, base64, redacted, seed_of, signature, unbase64
 from .observed import OBSERVED_EXPIRY_IGNORED, OBSERVED_ID_SERVER_HAS_NOT_SIGNED
 from .required_signers import SIGNATURES, third_party_invite
@@ -75,6 +87,10 @@ def _every_version(area: _Area) -> None:
             True,
             "The signatures of a redacted copy are valid as well.",
         )
+        redaction = whole(version, REDACTION, {"reason": "Spam"}, redacts=made_up_id(version, "x"))
+        notes = "A redaction's `redacts` at the top level is not signed, also where it names the target."
+        other = {**redaction, "redacts": made_up_id(version, "y")}
+        area.check("redaction_target_changed", version, other, True, notes)
         area.check("depth_changed", version, {**event, "depth": 13}, False, "A signed key was changed.")
         hashes = {"hashes": {"sha256": base64(bytes(32))}}
         area.check(

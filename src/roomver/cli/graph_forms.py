@@ -8,7 +8,8 @@ Each form escapes the text of events in its own way, on top of what makes it saf
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -98,21 +99,32 @@ def mermaid_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
 
 
 _ROW: Final = 26  # pixels
+_NOTE: Final = 18  # of a line below the text of a row
 _LANE: Final = 16
 _TEXT: Final = 7.3  # pixels that a character takes, at most
 _SVG: Final = "http://www.w3.org/2000/svg"
 
 
 def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
-    """Yield the parts of an SVG picture: lanes, and the text of each row beside them."""
+    """Yield the parts of an SVG picture: lanes, and the text of each row beside them.
+
+    What a merge did, and what is missing, has lines of its own below the text, so that the picture is not
+    much wider than the texts of most rows.
+    """
     rows = list(lay_out(node.parents for node in drawing.nodes))
     said = [words(node) for node in drawing.nodes]
     left = _x(widest(rows)) + 4
-    texts = [" · ".join(one.lines) for one in said]
+    texts = [" · ".join(one.lines[: len(one.lines) - len(one.notes)]) for one in said]
     heads = words.summary()
-    width = left + max(map(len, (*texts, *heads)), default=0) * _TEXT
-    top = _ROW * (len(heads) + 1)
-    size = f"{width:.0f}", f"{top + _ROW * len(rows):.0f}"
+    width = (
+        left
+        + max(map(len, (*texts, *heads, *(note for one in said for note in one.notes))), default=0) * _TEXT
+    )
+    # The height of each row; the last entry is the end.
+    heights = list(
+        accumulate((_ROW + _NOTE * len(one.notes) for one in said), initial=_ROW * (len(heads) + 1))
+    )
+    size = f"{width:.0f}", f"{heights[-1]}"
     root = Element(
         "svg",
         {
@@ -132,15 +144,28 @@ def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
     for one in stretches(rows):
         if one.bottom > one.top + 1:
             x = f"{_x(one.lane)}"
-            ends = {"x1": x, "x2": x, "y1": f"{_y(top, one.top + 1)}", "y2": f"{_y(top, one.bottom)}"}
+            ends = {"x1": x, "x2": x, "y1": f"{heights[one.top + 1]}", "y2": f"{heights[one.bottom]}"}
             yield _element("line", {**ends, **_stroke(one.lane)})
-    for row, node, text in zip(rows, drawing.nodes, texts, strict=True):
-        yield from _svg_row(row, node, text, top, left, words.full(node))
+    for row, node, text, row_text in zip(rows, drawing.nodes, texts, said, strict=True):
+        places = heights[row.number], heights[row.number + 1]
+        yield from _svg_row(row, node, [text, *row_text.notes], places, left, words.full(node))
     yield f"</{end}"
 
 
-def _svg_row(row: Row, node: Node, text: str, top: int, left: float, title: str) -> Iterator[str]:
-    y, below = _y(top, row.number), _y(top, row.number + 1)
+def _svg_row(
+    row: Row, node: Node, lines: Sequence[str], places: tuple[int, int], left: float, title: str
+) -> Iterator[str]:
+    """Yield a row: its bends, its dot and its lines of text.
+
+    Args:
+        row: its lanes.
+        node: what it stands for.
+        lines: what is said of it.
+        places: where it is, and where the next row is.
+        left: where the text begins.
+        title: what is shown at the dot.
+    """
+    y, below = places
     bends = [(row.lane, edge.lane) for edge in row.edges]
     if row.moved is not None:
         bends.append((row.moved, row.lane))
@@ -151,15 +176,12 @@ def _svg_row(row: Row, node: Node, text: str, top: int, left: float, title: str)
     line, area = _COLOURS[_look(node)]
     circle = {"cx": f"{_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": line, "stroke-width": "2"}
     yield _element("circle", {**circle, "fill": area}, title=title)
-    yield _element("text", {"x": f"{left}", "y": f"{y + 4}", "fill": line}, text)
+    for number, text in enumerate(lines):
+        yield _element("text", {"x": f"{left}", "y": f"{y + 4 + _NOTE * number}", "fill": line}, text)
 
 
 def _x(lane: int) -> float:
     return 12 + _LANE * lane
-
-
-def _y(top: int, row: int) -> float:
-    return top + _ROW * row
 
 
 def _stroke(lane: int) -> dict[str, str]:

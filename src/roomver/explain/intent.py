@@ -150,7 +150,7 @@ class MergeIntents:
             "when the resolution tried {lost}, it refused it: {why}", lost=event(subject.event_id), why=reason
         )
         later: list[Judgement] = []
-        added = said("no ban, removal or demotion of another branch took that right away")
+        added = said("No ban, removal or demotion of another branch took that right away")
         for key in rests_on(subject, verdict):
             found = state.get(key)
             if found is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..canonical import shorten
 from ..suite.document import Case, is_vectors, read_vectors
-from ..suite.operations import BadVectors
+from ..suite.inputs import BadVectors
 from .archive import ARCHIVE, BadArchive, list_suite_files, read_archive
 from .entries import InputError
 
@@ -48,8 +48,11 @@ def read_suite_files() -> Iterator[tuple[str, bytes]]:
             raise InputError(str(suite), str(error)) from None
 
 
-def load_suite() -> list[Case]:
+def load_suite(*, optional: bool = False) -> list[Case]:
     """Read the cases of the suite that ships with the package, in the order of its files.
+
+    Args:
+        optional: also return the cases of the optional tier.
 
     Raises:
         OSError: if a file cannot be read.
@@ -57,16 +60,19 @@ def load_suite() -> list[Case]:
         BadVectors: naming the file.
     """
     files = ((name, content) for name, content in read_suite_files() if name.endswith(".json"))
-    return _unique_cases((name, _read_cases(name, content)) for name, content in files)
+    return of_tier(
+        _unique_cases((name, _read_cases(name, content)) for name, content in files), optional=optional
+    )
 
 
-def load_cases(paths: Sequence[Path]) -> list[Case]:
+def load_cases(paths: Sequence[Path], *, optional: bool = False) -> list[Case]:
     """Read the cases of vector files.
 
     Args:
         paths: files, and folders that are searched for ``*.json``, subfolders included. A folder may
             hold other JSON: a file without any key of a vector document is skipped. A file that is named
             explicitly is never skipped.
+        optional: also return the cases of the optional tier. They are returned anyway if there are no others.
 
     Returns:
         The cases in the order of the paths, and those of a folder in the order of its files' paths.
@@ -75,7 +81,13 @@ def load_cases(paths: Sequence[Path]) -> list[Case]:
         OSError: if a file cannot be read.
         BadVectors: naming the file, if it is not JSON or is an invalid vector document.
     """
-    return _unique_cases(_cases_of_paths(paths))
+    return of_tier(_unique_cases(_cases_of_paths(paths)), optional=optional)
+
+
+def of_tier(cases: list[Case], *, optional: bool) -> list[Case]:
+    """Return cases without those of the optional tier, unless these are wanted or there are no others."""
+    required = [case for case in cases if not case.optional]
+    return cases if optional or not required else required
 
 
 def _cases_of_paths(paths: Sequence[Path]) -> Iterator[tuple[str, Sequence[Case]]]:

@@ -13,16 +13,9 @@ from ..canonical import join_path, shorten
 from ..errors import RoomverError
 from ..resolution import RoomGraph
 from ..types import JsonObject, JsonValue
-from ..versions import ROOM_VERSIONS, get_room_version
-from .operations import (
-    OPERATIONS,
-    BadVectors,
-    Operation,
-    check_keys,
-    read_events,
-    resolve_case,
-    run_operation,
-)
+from ..versions import ROOM_VERSIONS
+from .inputs import BadVectors, read_events, read_version
+from .operations import OPERATIONS, Operation, check_keys, resolve_case, run_operation
 
 FORMAT: Final = "roomver-vectors/2"
 """The current ``format`` of vector documents."""
@@ -31,7 +24,9 @@ FORMATS: Final = ("roomver-vectors/1", FORMAT)
 """The formats that this module reads. In version 1 the keys of a case have no ``expired_ts``."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_CASE_KEYS = frozenset({"name", "operation", "room_version", "input", "expected", "spec", "rule", "notes"})
+_CASE_KEYS = frozenset(
+    {"name", "operation", "room_version", "version", "input", "expected", "spec", "rule", "notes"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +56,8 @@ class Case:
         spec: the address of the paragraph that decides the case, or empty.
         rule: the number of the authorisation rule that decides the case, or empty.
         notes: why the case exists, or empty.
+        definition: how the room version follows from another one; None for a version that has a name
+            everywhere.
     """
 
     name: str
@@ -71,6 +68,12 @@ class Case:
     spec: str = ""
     rule: str = ""
     notes: str = ""
+    definition: JsonObject | None = field(default=None, repr=False)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the case is of the optional tier: its room version is not a stable one."""
+        return self.room_version not in ROOM_VERSIONS
 
     @property
     def disputed(self) -> bool:
@@ -131,16 +134,18 @@ STEPS: Final = frozenset(
         "power_order",
         "mainline_order",
         "partial_state",
+        "forward_extremities",
     )
 )
-"""The steps of a resolution that an outcome of ``resolve`` may name. Compared only if the output has them."""
+"""The keys that an outcome may name and that an output may lack. They are compared only if the output has
+them: the steps of a resolution in ``resolve``, and the forward extremities in ``receive``."""
 
 
 def meets(output: JsonObject, outcome: JsonObject) -> bool:
     """Tell whether an output meets the outcome that a case expects.
 
-    Keys that the outcome does not name are ignored. So are steps of a resolution that the output does not
-    have. Any error meets ``{"error": true}``, and an error meets no outcome without ``error``.
+    Keys that the outcome does not name are ignored. So are keys of `STEPS` that the output does not have. Any
+    error meets ``{"error": true}``, and an error meets no outcome without ``error``.
 
     >>> meets({"valid": True, "detail": "…"}, {"valid": True})
     True
@@ -184,7 +189,7 @@ def run_case(case: Case) -> CaseResult:
     before, and the rule that the case names.
     """
     try:
-        output = run_operation(case.operation, case.room_version, case.input)
+        output = run_operation(case.operation, case.room_version, case.input, case.definition)
     except Exception as error:  # a bug in this package fails the case, and the run goes on
         return CaseResult(case, Outcome.FAILED, None, f"raised {type(error).__name__}: {error}")
     result = compare(case, output)
@@ -210,7 +215,7 @@ def run_case(case: Case) -> CaseResult:
 def _same_with_graph(case: Case) -> bool:
     """Tell whether a resolution is the same with a graph that was built before."""
     try:
-        events = read_events(case.input, get_room_version(case.room_version))
+        events = read_events(case.input, read_version(case.room_version, case.definition))
         alone, graph = resolve_case(case.input, events), RoomGraph(events.values())
     except RoomverError:
         return True  # the case expects an error, or its events cite each other in a cycle
@@ -278,13 +283,23 @@ def _read_case(case: JsonValue, place: str) -> Case:
     operation, version, case_input = case.get("operation"), case.get("room_version"), case.get("input")
     if type(operation) is not str or operation not in OPERATIONS:
         raise BadVectors(f"{place}.operation", f"unknown operation {shorten(operation)}")
-    if type(version) is not str or version not in ROOM_VERSIONS:
+    definition = case.get("version")
+    if type(version) is not str:
         raise BadVectors(f"{place}.room_version", f"unknown room version {shorten(version)}")
+    try:
+        read_version(version, definition)
+    except BadVectors as error:
+        raise BadVectors(f"{place}.{error.where}", error.reason) from None
+    except RoomverError as error:
+        where = "room_version" if definition is None else "version"
+        reason = f"unknown room version {shorten(version)}" if definition is None else str(error)
+        raise BadVectors(f"{place}.{where}", reason) from None
     if type(case_input) is not dict:
         raise BadVectors(f"{place}.input", f"must be an object, not {shorten(case_input)}")
     check_keys(case_input, OPERATIONS[operation], f"{place}.input")
     expected = _read_expected(case.get("expected"), OPERATIONS[operation], f"{place}.expected")
     texts: dict[str, Any] = {key: case.get(key, "") for key in ("spec", "rule", "notes")}
+    texts["definition"] = definition
     return Case(name, operation, version, case_input, expected, **texts)
 
 

@@ -5,47 +5,43 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
 from ..auth import check_auth, redaction_applies
-from ..canonical import encode_canonical, join_path, parse_json, shorten
+from ..canonical import encode_canonical, join_path, parse_json
 from ..entry import Entry, Place
 from ..errors import MissingEvents, RoomverError
 from ..event import Event, find_defects, parse_event
 from ..findings import EventCheck
 from ..hashing import compute_content_hash, compute_event_id
-from ..keys import KeyRing, SigningKey, read_key_table
+from ..keys import SigningKey
 from ..redaction import redact
 from ..resolution import Resolution, RoomGraph, resolve
 from ..room_check import check_room
 from ..selection import select_auth_types
 from ..signatures import list_required_signers, verify_signatures
 from ..signing import sign_event, sign_json
-from ..types import EventId, JsonObject, JsonValue, StateKey
-from ..versions import EventIdForm, RoomVersion, get_room_version
-
-
-class BadVectors(RoomverError):
-    """An invalid vector document, or a case that cannot be run.
-
-    Attributes:
-        where: the case, by name or by its place in the document, and the path inside it.
-        reason: what is wrong there.
-    """
-
-    def __init__(self, where: str, reason: str) -> None:
-        self.where = where
-        self.reason = reason
-        super().__init__(where, reason)
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.reason}" if self.where else self.reason
+from ..types import EventId, JsonObject, JsonValue
+from ..versions import RoomVersion
+from .inputs import (
+    BadVectors,
+    read_event,
+    read_events,
+    read_keys,
+    read_object,
+    read_rejected,
+    read_state,
+    read_states,
+    read_text,
+    read_version,
+)
+from .receiving import auth_partial_state, policy, receive
 
 
 def _canonical_json(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     strict = version.strict_canonical_json
-    value = parse_json(_text(case_input, "json"), strict=strict)
+    value = parse_json(read_text(case_input, "json"), strict=strict)
     return {"canonical": encode_canonical(value, strict=strict).decode()}
 
 
@@ -55,55 +51,55 @@ def _event_format(case_input: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _content_hash(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"sha256": compute_content_hash(_object(case_input, "event"), version)}
+    return {"sha256": compute_content_hash(read_object(case_input, "event"), version)}
 
 
 def _event_id(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"event_id": compute_event_id(_object(case_input, "event"), version)}
+    return {"event_id": compute_event_id(read_object(case_input, "event"), version)}
 
 
 def _redact(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"event": redact(_object(case_input, "event"), version)}
+    return {"event": redact(read_object(case_input, "event"), version)}
 
 
 def _required_signers(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"servers": list(list_required_signers(_object(case_input, "event"), version))}
+    return {"servers": list(list_required_signers(read_object(case_input, "event"), version))}
 
 
 def _verify_signatures(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    report = verify_signatures(_object(case_input, "event"), _keys(case_input), version)
+    report = verify_signatures(read_object(case_input, "event"), read_keys(case_input), version)
     return {"valid": report.valid, "detail": str(report)}
 
 
-def _keys(case_input: JsonObject) -> KeyRing:
-    """Return the keys of a case, which are all the keys that exist."""
-    return replace(read_key_table(case_input["keys"]), complete=True)
-
-
 def _sign_json(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    key = SigningKey.from_seed(_text(case_input, "key_id"), _text(case_input, "seed"))
+    key = SigningKey.from_seed(read_text(case_input, "key_id"), read_text(case_input, "seed"))
     strict = version.strict_canonical_json
     return {
-        "object": sign_json(_object(case_input, "object"), _text(case_input, "server"), key, strict=strict)
+        "object": sign_json(
+            read_object(case_input, "object"), read_text(case_input, "server"), key, strict=strict
+        )
     }
 
 
 def _sign_event(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    key = SigningKey.from_seed(_text(case_input, "key_id"), _text(case_input, "seed"))
-    return {"event": sign_event(_object(case_input, "event"), version, _text(case_input, "server"), key)}
+    key = SigningKey.from_seed(read_text(case_input, "key_id"), read_text(case_input, "seed"))
+    return {
+        "event": sign_event(read_object(case_input, "event"), version, read_text(case_input, "server"), key)
+    }
 
 
 def _auth_types(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     return {
         "keys": [
-            list(key) for key in sorted(select_auth_types(parse_event(_object(case_input, "event"), version)))
+            list(key)
+            for key in sorted(select_auth_types(parse_event(read_object(case_input, "event"), version)))
         ]
     }
 
 
 def _auth(case_input: JsonObject, version: RoomVersion) -> JsonObject:
-    judged = _text(case_input, "event")
-    pdu = _object(case_input, "events").get(judged)
+    judged = read_text(case_input, "event")
+    pdu = read_object(case_input, "events").get(judged)
     if pdu is None:
         raise MissingEvents([judged])
     defects = find_defects(pdu, version)
@@ -112,15 +108,15 @@ def _auth(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     if defects:
         return {"allowed": False, "malformed": [str(defect) for defect in defects]}
     events = read_events(case_input, version)
-    state = _state(case_input, events) if "state" in case_input else None
+    state = read_state(case_input, events) if "state" in case_input else None
     verdict = check_auth(events[judged], state, events, rejected=read_rejected(case_input))
     return {"allowed": verdict.allowed, "rule": verdict.number, "detail": str(verdict)}
 
 
 def _redaction_applies(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     events = read_events(case_input, version)
-    redaction, target = _event(case_input, "redaction", events), _event(case_input, "target", events)
-    decision = redaction_applies(redaction, target, _state(case_input, events))
+    redaction, target = read_event(case_input, "redaction", events), read_event(case_input, "target", events)
+    decision = redaction_applies(redaction, target, read_state(case_input, events))
     return {"applies": decision.applies, "detail": decision.reason}
 
 
@@ -139,28 +135,6 @@ def resolve_case(
     """
     rejected = read_rejected(case_input)
     return resolve(read_states(case_input, events), events, graph=graph, rejected=rejected, trace=True)
-
-
-def read_rejected(case_input: JsonObject) -> frozenset[EventId]:
-    """Return the IDs of the events that a case lists as rejected.
-
-    Raises:
-        BadVectors: if the value is not an array of event IDs.
-    """
-    return frozenset(_ids(case_input, "rejected")) if "rejected" in case_input else frozenset()
-
-
-def read_states(case_input: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:
-    """Return the states of a case of the operation ``resolve``, in the order of ``state_sets``.
-
-    Raises:
-        MissingEvents: if a state names an event that is not in `events`.
-        BadVectors: if a state is not an array of the IDs of state events with different keys.
-    """
-    sets = case_input["state_sets"]
-    if type(sets) is not list:
-        raise BadVectors("input.state_sets", f"must be an array of states, not {shorten(sets)}")
-    return [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
 
 
 def _resolve(case_input: JsonObject, version: RoomVersion) -> JsonObject:
@@ -182,7 +156,7 @@ def _resolve(case_input: JsonObject, version: RoomVersion) -> JsonObject:
 
 def _check(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     # Without keys, signatures play no part.
-    keys = _keys(case_input) if "keys" in case_input else None
+    keys = read_keys(case_input) if "keys" in case_input else None
     rejected: JsonObject = {}
 
     def note_dropped(entry: Entry, check: EventCheck) -> None:
@@ -191,7 +165,7 @@ def _check(case_input: JsonObject, version: RoomVersion) -> JsonObject:
 
     entries = (
         Entry(Place(None, join_path("events", claimed_id)), claimed_id, pdu)
-        for claimed_id, pdu in _object(case_input, "events").items()
+        for claimed_id, pdu in read_object(case_input, "events").items()
     )
     # A JSON object has no order, so there is no order of arrival, which soft failure depends on.
     replayed = check_room(entries, version, keys=keys, soft_failure=False, on_check=note_dropped).replay
@@ -207,73 +181,6 @@ def _check(case_input: JsonObject, version: RoomVersion) -> JsonObject:
 
 def _sorted(event_ids: Iterable[EventId]) -> JsonValue:
     return cast(JsonValue, sorted(event_ids))
-
-
-def read_events(case_input: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
-    """Return the events of a case by event ID.
-
-    From room version 3 on the keys of ``events`` are taken as the IDs: a case may use readable ones.
-
-    Raises:
-        BadVectors: if ``events`` is not an object of objects, or an ID in a PDU is not its key.
-        RoomverError: if an event is malformed.
-    """
-    events = {}
-    for key, pdu in _object(case_input, "events").items():
-        if type(pdu) is not dict:
-            raise BadVectors(join_path("input.events", key), f"must be an object, not {shorten(pdu)}")
-        event = parse_event(pdu, version, event_id=key)
-        if version.event_id_form is EventIdForm.CHOSEN and event.event_id != key:
-            raise BadVectors(join_path("input.events", key), "must have its own event_id as its key")
-        events[key] = event
-    return events
-
-
-def _event(case_input: JsonObject, key: str, events: Mapping[EventId, Event]) -> Event:
-    wanted = _text(case_input, key)
-    if wanted not in events:
-        raise MissingEvents([wanted])
-    return events[wanted]
-
-
-def _ids(case_input: JsonObject, key: str) -> list[EventId]:
-    value = case_input[key]
-    if type(value) is not list:
-        raise BadVectors(f"input.{key}", f"must be an array of event IDs, not {shorten(value)}")
-    ids = [item for item in value if type(item) is str]
-    if len(ids) != len(value):
-        raise BadVectors(f"input.{key}", "must be an array of event IDs")
-    return ids
-
-
-def _state(case_input: JsonObject, events: Mapping[EventId, Event]) -> dict[StateKey, Event]:
-    """Return the state that a case lists by event IDs."""
-    state: dict[StateKey, Event] = {}
-    ids = _ids(case_input, "state")
-    missing = [one for one in ids if one not in events]
-    if missing:
-        raise MissingEvents(missing)
-    for one in ids:
-        event = events[one]
-        if event.state_key is None or (event.type, event.state_key) in state:
-            why = "is not a state event" if event.state_key is None else "has the key of an earlier event"
-            raise BadVectors("input.state", f"{shorten(one)} {why}")
-        state[event.type, event.state_key] = event
-    return state
-
-
-def _text(case_input: JsonObject, key: str) -> str:
-    value = case_input[key]
-    if type(value) is not str:
-        raise BadVectors(f"input.{key}", f"must be a string, not {shorten(value)}")
-    return value
-
-
-def _object(case_input: JsonObject, key: str) -> JsonObject:
-    value = case_input[key]
-    if type(value) is not dict:
-        raise BadVectors(f"input.{key}", f"must be an object, not {shorten(value)}")
-    return value
 
 
 _Run: TypeAlias = Callable[[JsonObject, RoomVersion], JsonObject]
@@ -321,6 +228,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "rejected",
     ),
     "check": _operation(_check, "events", "rejected state", "keys"),
+    "receive": _operation(receive, "events order", "outcomes forward_extremities state", "keys given"),
+    "policy": _operation(policy, "events event state", "passes"),
+    "auth_partial_state": _operation(
+        auth_partial_state, "events event state unknown", "allowed undecided", "rejected"
+    ),
 }
 """The operations of the format, by name."""
 
@@ -335,13 +247,16 @@ def error_code(error: RoomverError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
 
 
-def run_operation(operation: str, version: str, case_input: JsonObject) -> JsonObject:
+def run_operation(
+    operation: str, version: str, case_input: JsonObject, definition: JsonValue = None
+) -> JsonObject:
     """Run an operation, and return its output.
 
     Args:
         operation: the name of the operation.
         version: the identifier of the room version.
         case_input: the ``input`` of the case. It is not changed.
+        definition: the definition of the room version, if the case has one.
 
     Returns:
         The output of the operation. ``{"error": code, "message": text}`` if it fails, if the room version
@@ -357,7 +272,7 @@ def run_operation(operation: str, version: str, case_input: JsonObject) -> JsonO
         return {"unsupported": True}
     try:
         check_keys(case_input, known, "input")
-        return known.run(case_input, get_room_version(version))
+        return known.run(case_input, read_version(version, definition))
     except RoomverError as error:
         return {"error": error_code(error), "message": str(error)}
 

@@ -104,5 +104,12 @@ SLIPS: Table = {
         "levels.events.get(kind)": [
             Slip("the entry for the event type is not read", "None"),
         ],
+        '"state_default" if is_state else "events_default"': [
+            Slip(
+                "among messages, only m.room.message needs the level events_default",
+                '"events_default" if kind == "m.room.message" else "state_default"',
+                "Rocket.Chat homeserver, before 0.1.10",
+            ),
+        ],
     },
 }

@@ -29,6 +29,13 @@ SLIPS: Table = {
             ),
             Slip("join rules are selected for every membership", "membership"),
         ],
+        'content.get("join_authorised_via_users_server")': [
+            Slip(
+                "the authorising user is read from a key with another name",
+                'content.get("authorised_via_users_server")',
+                "mautrix-go, before 0.28",
+            ),
+        ],
         "type(authoriser) is str": [
             Slip("an authorising user that is not a string raises", "authoriser is not None", "Synapse"),
         ],

@@ -20,6 +20,7 @@ _MOST: Final = 20  # lines for one outcome
 _WHOLE: Final = 60  # characters of a text that is shown whole
 _AROUND: Final = 20  # characters before the place where two texts part
 _AFTER: Final = 40  # characters after it
+_BY_EVENT: Final = frozenset({"rejected", "outcomes"})  # keys whose values are objects by event ID
 
 
 def difference_lines(result: CaseResult) -> Iterator[str]:
@@ -90,7 +91,8 @@ class _Names:
 
     def _object(self, path: str, got: JsonObject, expected: JsonObject, *, rules: bool) -> Iterator[str]:
         for key in sorted(got.keys() | expected.keys()):
-            name = f"{path} of {self.entry(key)}" if rules and key in self.numbers else join_path(path, key)
+            is_event = path in _BY_EVENT and key in self.numbers
+            name = f"{path} of {self.entry(key)}" if is_event else join_path(path, key)
             if key not in got:
                 any_rule = rules and expected[key] is True
                 yield f"{name}: missing, expected {'any rule' if any_rule else self._value(expected[key])}"

@@ -99,6 +99,8 @@ class Implementation:
             "room_version": case.room_version,
             "input": case.input,
         }
+        if case.definition is not None:
+            request["version"] = case.definition
         # In a thread, because a program that does not read blocks the writer.
         Thread(target=_write, args=(process, to_line(request)), daemon=True).start()
         try:

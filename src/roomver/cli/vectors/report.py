@@ -1,5 +1,6 @@
 """``roomver vectors report``: the results of several implementations in one document."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -10,15 +11,16 @@ from urllib.parse import quote
 import click
 
 from ..common import example, write_line
-from .pages import Link, as_html, as_markdown
-from .results import read_results
+from .lines import read_lines, report_document
+from .pages import Link, as_markdown
+from .results_page import as_html
 
 # The line of a name, as the generators write it. Names of cases need no escapes.
 _NAME_LINE: Final = re.compile(r'\s*"name": "([^"\\]+)",?\s*')
 
 
 @click.command("report", epilog=example("roomver vectors report ours.json theirs.json --html report.html"))
-@click.argument("files", metavar="RESULTS...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--markdown",
     metavar="FILE",
@@ -32,29 +34,40 @@ _NAME_LINE: Final = re.compile(r'\s*"name": "([^"\\]+)",?\s*')
     help="Write the report to FILE as an HTML page.",
 )
 @click.option(
+    "--json",
+    "as_json",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report to FILE as JSON, which this command can read again.",
+)
+@click.option(
     "--cases",
     metavar="FOLDER",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Link each failed case to its place in the vector files of FOLDER.",
 )
 def report_command(
-    files: tuple[str, ...], markdown: Path | None, html: Path | None, cases: Path | None
+    files: tuple[str, ...], markdown: Path | None, html: Path | None, as_json: Path | None, cases: Path | None
 ) -> None:
     """Make one report of the results of several implementations.
 
-    Each of RESULTS is a file with the output of `roomver vectors run --json`. Without --markdown and --html
-    the report is printed as Markdown.
+    Each FILE is the output of `roomver vectors run --json`, or a report that --json wrote. If an
+    implementation is in several of them, the last one counts. So an implementation adds itself to a report,
+    or renews its results, by naming its results after the report. Without --markdown, --html and --json the
+    report is printed as Markdown.
 
     Exit codes: 0 the report was made, 2 a file could not be read or written.
     """
-    documents = [read_results(file) for file in files]
+    lines = read_lines(files)
     places = {} if cases is None else find_cases(cases)
-    if markdown is None and html is None:
-        write_line(_encode(as_markdown(documents, _links(places, Path("report.md")))))
+    if markdown is None and html is None and as_json is None:
+        write_line(_encode(as_markdown(lines, _links(places, Path("report.md")))))
     if markdown is not None:
-        markdown.write_bytes(_encode(as_markdown(documents, _links(places, markdown))) + b"\n")
+        markdown.write_bytes(_encode(as_markdown(lines, _links(places, markdown))) + b"\n")
     if html is not None:
-        html.write_bytes(_encode(as_html(documents, _links(places, html))) + b"\n")
+        html.write_bytes(_encode(as_html(lines, _links(places, html))) + b"\n")
+    if as_json is not None:
+        as_json.write_text(json.dumps(report_document(lines), indent=1) + "\n", encoding="ascii")
 
 
 def find_cases(folder: Path) -> dict[str, tuple[Path, int]]:

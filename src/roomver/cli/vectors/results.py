@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from ...readers import InputError
 from ...suite.document import Case, CaseResult, Outcome
 from ...types import JsonObject
+from ...versions import ROOM_VERSIONS
 from ..common import display_name, opened
 
 FORMAT: Final = "roomver-results/1"
@@ -75,21 +76,27 @@ def expected_json(case: Case) -> Any:
     return case.expected[0].outcome
 
 
-def read_results(file: str) -> JsonObject:
-    """Read a results document, which ``roomver vectors run --json`` prints.
+def read_json(file: str) -> tuple[Any, str]:
+    """Read a JSON file. Return the document, and what messages call the file.
 
     Raises:
-        InputError: naming the file, if it cannot be read or is not a results document.
+        InputError: naming the file, if it cannot be read or is not JSON.
     """
     with opened(file) as stream:
         raw = stream.read()
     name = display_name(file)
     try:
-        document = json.loads(raw)
+        return json.loads(raw), name
     except (ValueError, RecursionError) as error:
         raise InputError(name, f"not JSON: {error}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(name, f"not a results document: its format is not {FORMAT}")
+
+
+def check_results(document: Any, name: str) -> None:
+    """Check that a document of the results format has what a report needs.
+
+    Raises:
+        InputError: naming the file, if it has not.
+    """
     for key, kind, words in (("implementation", str, "a string"), ("cases", list, "an array")):
         if not isinstance(document.get(key), kind):
             raise InputError(name, f"{key} must be {words}")
@@ -98,7 +105,6 @@ def read_results(file: str) -> JsonObject:
             isinstance(case.get(key), str) for key in ("name", "operation", "room_version", "outcome")
         ):
             raise InputError(name, f"cases[{number}] must have name, operation, room_version and outcome")
-    return document
 
 
 def count_outcomes(results: Iterable[CaseResult]) -> dict[str, int]:
@@ -107,6 +113,26 @@ def count_outcomes(results: Iterable[CaseResult]) -> dict[str, int]:
     for result in results:
         counts[result.outcome.value] += 1
     return counts
+
+
+OTHER: Final = "other"
+"""The column of a table for all room versions that are not stable: the optional tier."""
+
+
+def column_of(version: str) -> str:
+    """Return the column of a table that a case of a room version is counted in."""
+    return version if version in ROOM_VERSIONS else OTHER
+
+
+def columns_of(versions: Iterable[str]) -> list[str]:
+    """Return the columns for some room versions, in their order."""
+    present = set(map(column_of, versions))
+    return [column for column in (*ROOM_VERSIONS, OTHER) if column in present]
+
+
+def heading_of(column: str) -> str:
+    """Return the heading of a column."""
+    return column if column == OTHER else f"v{column}"
 
 
 class Cell(NamedTuple):

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from ... import __version__
 from ...errors import counted
+from ...readers.suite import of_tier
 from ...suite.document import Case, CaseResult, Outcome, compare, run_case
 from ..common import console, example
 from ..heard import say
@@ -25,6 +26,7 @@ from .selection import (
     Shard,
     filter_options,
     has_whole_suite,
+    optional_option,
     paths_argument,
     select_cases,
     shard_option,
@@ -38,6 +40,7 @@ T = TypeVar("T")
 
 @click.command("run", epilog=example('roomver vectors run --impl "./my-adapter" --operation resolve'))
 @filter_options
+@optional_option()
 @paths_argument()
 @click.option(
     "--impl",
@@ -111,6 +114,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     operations: tuple[str, ...],
     room_versions: tuple[str, ...],
     globs: tuple[str, ...],
+    optional: bool,
     command: str | None,
     timeout: float,
     jobs: int,
@@ -141,10 +145,10 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     for file in (junit, None if tap_only else tap, known_file if write_known else None):
         if file is not None:
             check_writable(file)
-    chosen = select_cases(paths, operations, room_versions, globs)
+    chosen = select_cases(paths, operations, room_versions, globs, optional=True)
     narrowed = bool(operations or room_versions or globs) or not has_whole_suite(paths)
     absent = [] if narrowed else known.absent(case.name for case in chosen)
-    cases = take_shard(chosen, shard, paths)
+    cases = take_shard(of_tier(chosen, optional=optional), shard, paths)
     if command is None:
         outputs = (run_case(case) for case in _with_progress(cases))
     else:

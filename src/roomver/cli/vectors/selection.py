@@ -86,14 +86,27 @@ def _read_shard(_: click.Context, __: click.Parameter, text: str | None) -> Shar
     return Shard(int(found[1]), int(found[2]))
 
 
-def read_cases(paths: Sequence[Path]) -> list[Case]:
+def optional_option() -> Callable[[F], F]:
+    """Add ``--optional``, as `optional`."""
+    return click.option(
+        "--optional",
+        is_flag=True,
+        help="Also use the cases of the optional tier: of unstable and derived room versions.",
+    )
+
+
+def read_cases(paths: Sequence[Path], *, optional: bool = False) -> list[Case]:
     """Read the cases of files and folders or, without any path, those of the suite.
+
+    Args:
+        paths: the files and folders.
+        optional: keep the cases of the optional tier too. They are kept anyway if there are no others.
 
     Raises:
         OSError: if a file cannot be read.
         RoomverError: if a file is invalid.
     """
-    return load_cases(paths) if paths else load_suite()
+    return load_cases(paths, optional=optional) if paths else load_suite(optional=optional)
 
 
 def select_cases(
@@ -101,6 +114,8 @@ def select_cases(
     operations: Sequence[str],
     room_versions: Sequence[str],
     globs: Sequence[str],
+    *,
+    optional: bool = False,
 ) -> list[Case]:
     """Read cases, and keep those of the given operations, room versions and names. Empty means all.
 
@@ -110,7 +125,7 @@ def select_cases(
     """
     selected = [
         case
-        for case in read_cases(paths)
+        for case in read_cases(paths, optional=optional)
         if (not operations or case.operation in operations)
         and (not room_versions or case.room_version in room_versions)
         and (not globs or any(fnmatchcase(case.name, glob) for glob in globs))

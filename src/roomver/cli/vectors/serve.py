@@ -58,7 +58,7 @@ def _answer(line: bytes, timer: Timer) -> JsonObject:
     if operation == "time":
         output = answer_timing(timer, version, case_input)
     else:
-        output = run_operation(operation, version, case_input)
+        output = run_operation(operation, version, case_input, request.get("version"))
     if "error" in output or "unsupported" in output:
         return {**answer, **output}
     return {**answer, "output": output}

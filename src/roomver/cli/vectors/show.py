@@ -11,9 +11,9 @@ from ...canonical import shorten
 from ...errors import RoomverError
 from ...readers import InputError
 from ...suite.document import Case, CaseResult, run_case
-from ...suite.operations import read_events, resolve_case
+from ...suite.inputs import read_events, read_version
+from ...suite.operations import resolve_case
 from ...types import EventId, JsonObject, JsonValue
-from ...versions import get_room_version
 from ..common import example
 from ..escaped import printable
 from ..trace import trace_lines
@@ -36,7 +36,7 @@ def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
 
     Exit codes: 0 the case was shown, 2 usage error, no such case, or unreadable file.
     """
-    found = {case.name: case for case in read_cases(paths) if case.name.startswith(name)}
+    found = {case.name: case for case in read_cases(paths, optional=True) if case.name.startswith(name)}
     if name not in found and len(found) != 1:
         begin = f"; {len(found):,} names begin so" if found else ""
         reason = f"no case has the name {shorten(name)}{begin}"
@@ -61,6 +61,8 @@ def show_lines(result: CaseResult) -> Iterator[str]:
     case = result.case
     yield case.name
     yield f"{case.operation}, room version {case.room_version}"
+    if case.definition is not None:
+        yield f"based on {case.definition['based_on']}: {json.dumps(case.definition['changes'])}"
     yield from filter(None, (case.notes, case.rule and f"rule {case.rule}", case.spec))
     events = case.input.get("events")
     renumber: Renumber = str
@@ -149,7 +151,7 @@ def _inline(value: JsonValue, renumber: Renumber) -> str:
 
 def _resolution_lines(case: Case) -> Iterator[str]:
     try:
-        events = read_events(case.input, get_room_version(case.room_version))
+        events = read_events(case.input, read_version(case.room_version, case.definition))
         resolution = resolve_case(case.input, events)
     except RoomverError:
         return  # the output of roomver shows the error
@@ -170,6 +172,7 @@ def case_document(result: CaseResult) -> dict[str, Any]:
         "name": case.name,
         "operation": case.operation,
         "room_version": case.room_version,
+        **({} if case.definition is None else {"version": case.definition}),
         "notes": case.notes,
         "rule": case.rule,
         "spec": case.spec,

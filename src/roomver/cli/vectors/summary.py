@@ -14,13 +14,21 @@ from rich.text import Text
 from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome
 from ...suite.operations import OPERATIONS
-from ...versions import ROOM_VERSIONS
 from ..common import call_name, console
 from ..escaped import printable
 from ..tables import print_table
 from .difference import difference_lines, named_event
 from .known import KnownFailures
-from .results import Cell, as_listed, brief, count_outcomes, make_cell
+from .results import (
+    Cell,
+    as_listed,
+    brief,
+    column_of,
+    columns_of,
+    count_outcomes,
+    heading_of,
+    make_cell,
+)
 
 _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
 _SHOWN: Final = 600  # characters of an outcome
@@ -136,12 +144,16 @@ def _tables(results: Sequence[CaseResult], width: int) -> Iterator[Table]:
     """Yield one table if it fits the width, or several with some of the room versions each."""
     by_cell: dict[tuple[str, str], list[CaseResult]] = {}
     for result in results:
-        by_cell.setdefault((result.case.operation, result.case.room_version), []).append(result)
+        place = result.case.operation, column_of(result.case.room_version)
+        by_cell.setdefault(place, []).append(result)
     cells = {place: make_cell(count_outcomes(mine)) for place, mine in by_cell.items()}
-    versions = [version for version in ROOM_VERSIONS if any(v == version for _, v in cells)]
+    versions = columns_of(version for _, version in cells)
     operations = [operation for operation in OPERATIONS if any(o == operation for o, _ in cells)]
     widths = [
-        max(len(f"v{version}"), *(len(cells[o, version].text) for o in operations if (o, version) in cells))
+        max(
+            len(heading_of(version)),
+            *(len(cells[o, version].text) for o in operations if (o, version) in cells),
+        )
         for version in versions
     ]
     first = max(map(len, operations)) + _EDGES
@@ -168,7 +180,7 @@ def _table(
     table = Table(box=SIMPLE, padding=(0, padding), pad_edge=False)
     table.add_column("operation", no_wrap=True)
     for version in versions:
-        table.add_column(f"v{version}", justify="right", no_wrap=True)
+        table.add_column(heading_of(version), justify="right", no_wrap=True)
     none = make_cell({})
     for operation in operations:
         row = [cells.get((operation, version), none) for version in versions]

@@ -13,15 +13,8 @@ from ...canonical import shorten
 from ...errors import RoomverError
 from ...event import remember
 from ...resolution import RoomGraph, RoomState, resolve
-from ...suite.operations import (
-    OPERATIONS,
-    BadVectors,
-    check_keys,
-    error_code,
-    read_events,
-    read_rejected,
-    read_states,
-)
+from ...suite.inputs import BadVectors, read_events, read_rejected, read_states
+from ...suite.operations import OPERATIONS, check_keys, error_code
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 

@@ -17,6 +17,16 @@ SLIPS: Table = {
         ],
     },
     "check_auth_events": {
+        "keys = [(other.type, other.state_key) for other in cited]": [
+            Slip(
+                "a message among the auth events raises",
+                """
+                assert all(other.state_key is not None for other in cited)
+                keys = [(other.type, other.state_key) for other in cited]
+                """,
+                "tuwunel before 1.9, continuwuity",
+            ),
+        ],
         "[(other.type, other.state_key) for other in cited]": [
             Slip(
                 "the same auth event may be cited twice",

@@ -4,6 +4,9 @@ from ...slip import Slip, Table
 
 SLIPS: Table = {
     "check_ban": {
+        'membership != "join"': [
+            Slip("only users who have left can ban", 'membership != "leave"', "mautrix-go, before 0.26.4"),
+        ],
         'levels.named("ban")': [
             Slip("a ban needs the kick level", 'levels.named("kick")'),
         ],

@@ -15,6 +15,11 @@ SLIPS: Table = {
         ],
         "server_of(sender) != server_of(creator)": [
             Slip(
+                "m.federate means nothing in version 12",
+                "context.version.create_in_auth_events and server_of(sender) != server_of(creator)",
+                "continuwuity, before 26.6",
+            ),
+            Slip(
                 "domains are compared without their ports",
                 'server_of(sender).partition(":")[0] != server_of(creator).partition(":")[0]',
             ),

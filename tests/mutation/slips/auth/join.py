@@ -6,6 +6,16 @@ _AUTHORISER_JOINED = "the authorising user must be joined, whatever its level: m
 
 SLIPS: Table = {
     "check_join": {
+        "event, version = context.event, context.version": [
+            Slip(
+                "a display name that is not a string raises",
+                """
+                event, version = context.event, context.version
+                assert isinstance(event.content.get("displayname", ""), str)
+                """,
+                "gomatrixserverlib, before 2024",
+            ),
+        ],
         "event.prev_event_ids == (context.create.event_id,)": [
             Slip(
                 "the creator's first join may cite the create event twice as its previous event",
@@ -30,6 +40,13 @@ SLIPS: Table = {
                 "an additional creator may make the creator's first join",
                 "target in (creator_of(context.create),"
                 ' *context.create.content.get("additional_creators", []))',
+                "tuwunel, before 1.6.2",
+            ),
+            Slip(
+                "the creator is read from the content of the creator's first join",
+                'target == (event.content.get("creator") if version.creator_in_content'
+                " else context.create.sender)",
+                "mautrix-go, before 0.28",
             ),
         ],
         'membership == "ban"': [

@@ -13,6 +13,13 @@ SLIPS: Table = {
             Slip("a banned user can leave", 'membership in ("invite", "join", "ban")'),
             Slip("an invited user cannot leave", 'membership == "join"'),
         ],
+        'sender_membership != "join"': [
+            Slip(
+                "only users who have left can kick",
+                'sender_membership != "leave"',
+                "mautrix-go, before 0.26.1",
+            ),
+        ],
         'levels.named("kick")': [
             Slip("a kick needs the ban level", 'levels.named("ban")'),
         ],

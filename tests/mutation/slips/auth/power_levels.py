@@ -127,6 +127,13 @@ SLIPS: Table = {
         ],
     },
     "_check_users": {
+        "current >= sender and user != sender_id and new.users.get(user) != current": [
+            Slip(
+                "an entry of users that equals the sender's level is refused even if it stays the same",
+                "current >= sender and user != sender_id",
+                "mautrix-go, before 0.25.2",
+            ),
+        ],
         "if old.users == new.users: ...": [
             Slip(
                 "entries of users are compared as written: 50 and the string 50 differ",

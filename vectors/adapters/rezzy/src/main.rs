@@ -2,6 +2,7 @@
 //!
 //! It translates and never decides: what it answers is what a function of rezzy gives for the input.
 
+mod auth;
 mod content;
 mod room;
 #[path = "../../rust/shared.rs"]
@@ -28,6 +29,9 @@ fn run(request: &Request<'_>) -> Outcome {
         return Ok(Answer::Unsupported);
     };
     match request.operation.as_str() {
+        "auth" => auth::auth(request.input, version),
+        "auth_types" => auth::auth_types(request.input, version),
+        "event_id" => auth::event_id(request.input),
         "resolve" => room::resolve(request.input, version),
         "time" => time::<timing::Timing>(request.input, &version),
         _ => Ok(Answer::Unsupported),

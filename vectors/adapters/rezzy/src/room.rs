@@ -57,7 +57,7 @@ impl ResolveInput {
 
 /// Read an event as rezzy reads one from JSON, which the library does only for IDs that are `String`s. In room
 /// versions 1 and 2, IDs stand before a hash.
-fn event(event_id: Id, mut pdu: Value, rejected: bool) -> Event {
+pub fn event(event_id: Id, mut pdu: Value, rejected: bool) -> Event {
     let content = pdu.get_mut("content").map(Value::take).unwrap_or_default();
     let text = |key: &str| pdu.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| pdu.get(key).and_then(Value::as_u64).unwrap_or(0);

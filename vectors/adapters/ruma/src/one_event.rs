@@ -14,7 +14,10 @@ use ruma_state_res::check_pdu_format;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use crate::shared::{Answer, Outcome, read};
+use crate::{
+    pdu::OneEvent,
+    shared::{Answer, Outcome, read},
+};
 
 /// What precedes the seed of an Ed25519 key in PKCS #8, version 1 (RFC 8410).
 const PKCS8: [u8; 16] = [
@@ -66,11 +69,11 @@ pub fn canonical_json(input: &RawValue) -> Outcome {
 }
 
 pub fn event_format(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
-    // An event that is no canonical JSON object cannot be handed to the check: it has not the format.
-    let valid = match read::<EventInput>(input) {
-        Ok(given) => check_pdu_format(&given.event, &rules.event_format),
-        Err(error) => Err(error),
-    };
+    // An event that is not a canonical JSON object cannot be handed to the check, and one without a value of
+    // the right type for each method of `ruma_state_res::Event` cannot be handed to the rules.
+    let valid = read::<EventInput>(input)
+        .and_then(|given| check_pdu_format(&given.event, &rules.event_format))
+        .and_then(|()| read::<OneEvent>(input).map(drop));
     done(json!({"valid": valid.is_ok(), "detail": valid.err()}))
 }
 

@@ -31,6 +31,12 @@ pub struct Fields {
     redacts: Option<Box<RawValue>>,
 }
 
+/// An input that is one event.
+#[derive(Deserialize)]
+pub struct OneEvent {
+    pub event: Fields,
+}
+
 pub struct Pdu {
     event_id: OwnedEventId,
     fields: Fields,

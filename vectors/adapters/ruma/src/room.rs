@@ -15,17 +15,12 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    pdu::{Fields, Pdu},
+    pdu::{Fields, OneEvent, Pdu},
     shared::{Answer, Outcome, done, read},
 };
 
 pub type Events = HashMap<OwnedEventId, Pdu>;
 pub type State = StateMap<OwnedEventId>;
-
-#[derive(Deserialize)]
-struct OneEvent {
-    event: Fields,
-}
 
 #[derive(Deserialize)]
 struct AuthInput {
