@@ -1,7 +1,7 @@
 """Build the site from the checkout, without a network: `python -m docs [FOLDER]`.
 
 The pages are in FOLDER, or in `build/site`, and open from there: `build/site/index.html`. It needs the
-extra `docs`. A warning of Sphinx, a link without a target, and a page that loads something from
+group `docs`. A warning of Sphinx, a link without a target, and a page that loads something from
 elsewhere fail the build.
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sphinx", reason="Sphinx is not installed: the extra docs")
+pytest.importorskip("sphinx", reason="Sphinx is not installed: the group docs")
 
 import roomver
 from docs.sitebuild import command_pages, links, llms, navigation, python_pages, staging

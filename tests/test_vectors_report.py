@@ -170,6 +170,7 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"operations": []},
     {"operations": {"auth": []}},
     {"operations": {"auth": {"1": {"passed": -1}}}},
+    {"operations": {"auth": {"1": {"passed": 10**4000}}}},
     {"operations": {"auth": {"1": {"passed": 1.5}}}},
     {"operations": {"auth": {"1": {"flown": 1}}}},
     {"failures": {}},
@@ -183,6 +184,25 @@ def test_a_wrong_line_is_an_error_that_names_the_place(write: Write, wrong: dict
     done = run("vectors", "report", write("bad.json", report(line(), line(**wrong))))
     assert done.exit_code == 2
     assert "bad.json: implementations[1]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"url": "javascript:alert(1)"}, "url must be an address"),
+        (
+            {"cases": [{"name": "x", "operation": "auth", "room_version": "1", "outcome": "flown"}]},
+            "cases[0].outcome",
+        ),
+    ],
+)
+def test_wrong_results_are_an_error_that_names_the_place(
+    write: Write, wrong: dict[str, Any], told: str
+) -> None:
+    results = {"format": "roomver-results/1", "implementation": "x", "cases": [], **wrong}
+    done = run("vectors", "report", write("bad.json", results))
+    assert done.exit_code == 2
+    assert told in done.stderr
 
 
 def test_other_room_versions_share_a_column(write: Write) -> None:

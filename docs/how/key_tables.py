@@ -192,7 +192,7 @@ def format_table() -> str:
             *_by_value(lambda version: "`content.redacts`" if version.redacts_in_content else "`redacts`"),
         ),
     ]
-    return table(("", "By room version"), rows)
+    return table(("Rule", "By room version"), rows)
 
 
 def _by_value(value: Callable[[RoomVersion], str]) -> tuple[str]:

@@ -52,7 +52,7 @@ def event_table(merge: Merge) -> str:
         event = merge.events[event_id]
         cited = " ".join(merge.names[one] for one in event.auth_event_ids) or "—"
         rows.append((named(merge, event_id), f"`{merge.short(event_id)}`", words_of(event), cited))
-    return table(("", "Event ID", "What happens", "Auth events"), rows)
+    return table(("Label", "Event ID", "What happens", "Auth events"), rows)
 
 
 def state_table(merge: Merge) -> str:
@@ -68,11 +68,11 @@ def state_table(merge: Merge) -> str:
         (
             key_words(key),
             *(named(merge, state.get(key)) for state in merge.states),
-            "conflicted" if key in conflicted else "",
+            "yes" if key in conflicted else "",
         )
         for key in keys
     ]
-    heads = ("Key", *(f"State {_STATES[number]}" for number in range(len(merge.states))), "")
+    heads = ("Key", *(f"State {_STATES[number]}" for number in range(len(merge.states))), "In conflict")
     return table(heads, rows)
 
 
@@ -126,7 +126,7 @@ def check_table(merge: Merge, algorithm: str) -> str:
         if check.accepted:
             state[check.key] = check.event_id
     reads = () if algorithm == "v1" else ("Checked against",)
-    return table(("", "Pass" if algorithm == "v1" else "List", "Event", *reads, "Verdict", "State"), rows)
+    return table(("Step", "Pass" if algorithm == "v1" else "List", "Event", *reads, "Verdict", "State"), rows)
 
 
 def _list_of(check: Check) -> str:
@@ -209,7 +209,7 @@ def order_table(merge: Merge, algorithm: str) -> str:
         )
         done.append(ready[0])
     assert tuple(done) == order
-    return table(("", "Taken", "Candidates, smallest first", "Still waiting"), rows)
+    return table(("Step", "Taken", "Candidates, smallest first", "Still waiting"), rows)
 
 
 def _waiting(merge: Merge, event_id: EventId, wanted: set[EventId]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("axe_playwright_python", reason="axe-core is not installed: the extra browser")
-pytest.importorskip("sphinx", reason="Sphinx is not installed: the extra docs")
+pytest.importorskip("axe_playwright_python", reason="axe-core is not installed: the group browser")
+pytest.importorskip("sphinx", reason="Sphinx is not installed: the group docs")
 
 from axe_playwright_python.sync_playwright import Axe
 from test_site import built

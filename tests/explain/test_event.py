@@ -233,10 +233,11 @@ def test_what_is_left_out_is_dropped_or_undecided() -> None:
 @pytest.mark.parametrize(
     ("signatures", "told"),
     [
-        ({"one.example": {}}, "It is signed only by one.example."),
-        ({"one.example": {}, "a.example": 5}, "It is signed by a.example, one.example."),
-        ({f"{n}.example": {} for n in range(12)}, "7.example and 2 more."),
+        ({"one.example": {"ed25519:1": "A"}}, "It is signed only by one.example."),
+        ({name: {"ed25519:1": "A"} for name in ("b", "a")}, "It is signed by a, b."),
+        ({f"{n}.example": {"ed25519:1": "A"} for n in range(12)}, "7.example and 2 more."),
         ({}, "It has no signature."),
+        ({"one.example": {}, "a.example": {}}, "It has no signature."),
     ],
 )
 def test_an_event_that_is_left_out_for_its_signatures_says_who_signed_it(signatures: Any, told: str) -> None:

@@ -62,8 +62,10 @@ def uninterrupted() -> Iterator[None]:
     finally:
         if before is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        # Ctrl-C last: once its handler is back, it may end this at any place.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if number in handlers:
+                signal.signal(number, handlers[number])
         if held:
             signal.raise_signal(held[0])
 

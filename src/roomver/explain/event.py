@@ -11,7 +11,7 @@ from ..redacted import find_redactions
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..room_check import RoomCheck
 from ..rules import Verdict
-from ..types import EventId, StateMap
+from ..types import EventId, JsonValue, StateMap
 from ..undecided import lack_behind, lacks_among
 from .change import Change, change_said, find_change, find_joint, joint_said, levels_said
 from .explained import Explained, Verdicted
@@ -39,7 +39,7 @@ def explain_left_out(
         event_id: its ID, if it has one.
         found: why it is left out.
         recorded: as in `Explained`.
-        unsigned: the event, if it is left out for its signatures only. Then it is said who signed it.
+        unsigned: the event, if it is left out for its signatures only, to say whose it has.
     """
     checks = (_receipt(found),)
     which = said("The event") if event_id is None else said("{event}", event=event(event_id))
@@ -61,7 +61,8 @@ def _signed_by(unsigned: Event | None) -> list[Said]:
     if unsigned is None:
         return []
     signatures = unsigned.pdu.get("signatures")
-    servers = sorted(signatures) if isinstance(signatures, Mapping) else []
+    signed: Mapping[str, JsonValue] = signatures if isinstance(signatures, Mapping) else {}
+    servers = sorted(server for server, mine in signed.items() if isinstance(mine, Mapping) and mine)
     if not servers:
         return [said("It has no signature.")]
     shown = ", ".join(servers[:SHOWN]) + (f" and {len(servers) - SHOWN:,} more" if servers[SHOWN:] else "")

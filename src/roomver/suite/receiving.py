@@ -58,7 +58,8 @@ def receive(case_input: JsonObject, version: RoomVersion) -> JsonObject:
         if event_id not in pdus:
             raise BadVectors("input.order", f"{shorten(event_id)} is not in events")
     store = MemoryStore(NO_KEYS if keys is None else keys)
-    for event_id in pdus.keys() - set(order):
+    arriving = set(order)
+    for event_id in [one for one in pdus if one not in arriving]:
         check = check_event(pdus[event_id], version, claimed_id=event_id, keys=keys)
         if check.usable is not None:
             store.stored[event_id] = Stored(check.usable, rejected=False)

@@ -15,7 +15,7 @@ from roomver.steps import Stored
 from .modules import example_module
 
 for module in ("aiohttp", "aiosqlite"):
-    pytest.importorskip(module, reason=f"needs {module}, of the extra `example`")
+    pytest.importorskip(module, reason=f"needs {module}, of the group `example`")
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("aiosqlite", reason="needs aiosqlite and aiohttp, of the extra `example`")
+pytest.importorskip("aiosqlite", reason="needs aiosqlite and aiohttp, of the group `example`")
 
 from federation.two_servers import Server
 

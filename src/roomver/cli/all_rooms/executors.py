@@ -25,7 +25,7 @@ from .options import LOCAL
 from .run import Reply, Workers, WorkersGone
 from .worker import Order, check_order, greet
 
-_QUEUED: Final = 2  # rooms under way per process: one is checked, the next one waits
+_QUEUED: Final = 2  # rooms under way per process or thread: one is checked, the next one waits
 _TICK: Final = 0.2  # seconds
 _PATIENCE: Final = 10.0  # seconds after which a wait for workers is told
 _COUNTED: Final = 5.0  # seconds for which the number of a cluster's threads holds
@@ -121,14 +121,11 @@ class Cluster:
         return self._executor.submit(check_order, order)
 
     def places(self) -> int:
-        """Return how many rooms may be under way at once: two for each thread of the workers now.
-
-        So a thread need not wait for its next room until the scheduler knows that the last one is done.
-        """
+        """Return how many rooms may be under way at once, for the threads that the workers have now."""
         if monotonic() - self._counted > _COUNTED:
             self._threads = sum(self._client.nthreads().values())
             self._counted = monotonic()
-        return 2 * max(1, self._threads)
+        return _QUEUED * max(1, self._threads)
 
     def renew(self) -> None:
         """Do nothing: Dask replaces its workers."""

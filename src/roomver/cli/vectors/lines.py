@@ -23,6 +23,8 @@ FORMAT: Final = "roomver-report/1"
 _SHOWN: Final = 300  # characters of an outcome
 _OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
 _TEXTS: Final = ("url", "date", "suite")
+_ADDRESS: Final = "an address that begins with https:// or http://"
+_MOST_CASES: Final = 10**9
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Operation, then room version, then outcome, to the number of cases."""
@@ -139,10 +141,10 @@ def _lines_of(file: str) -> list[Line]:
         reason = f"neither results, with the format {RESULTS}, nor a report, with the report_format {FORMAT}"
         raise InputError(name, reason)
     check_results(document, name)
-    return [_from_results(document)]
+    return [_from_results(document, name)]
 
 
-def _from_results(document: Any) -> Line:
+def _from_results(document: Any, name: str) -> Line:
     counts: dict[str, dict[str, Counter[str]]] = {}
     failures = []
     for case in document["cases"]:
@@ -154,6 +156,8 @@ def _from_results(document: Any) -> Line:
             expected = brief(case.get("expected"), _SHOWN)
             failures.append(Failure(case["name"], operation, version, expected, shown))
     more = {key: document[key] for key in _TEXTS if isinstance(document.get(key), str)}
+    if not _is_address(more.get("url", "")):
+        raise InputError(name, f"url must be {_ADDRESS}")
     return Line(document["implementation"], counts, failures, **more)
 
 
@@ -168,8 +172,8 @@ def _read_line(value: Any, place: str, file: str) -> Line:
     for key in _TEXTS:
         if key in value and not isinstance(value[key], str):
             raise refuse(f".{key}", "a string")
-    if not value.get("url", "").startswith(("https://", "http://")) and value.get("url"):
-        raise refuse(".url", "an address that begins with https:// or http://")
+    if not _is_address(value.get("url", "")):
+        raise refuse(".url", _ADDRESS)
     operations = value.get("operations")
     if not isinstance(operations, dict) or not all(
         isinstance(by_version, dict) and all(map(_is_counts, by_version.values()))
@@ -190,9 +194,13 @@ def _read_line(value: Any, place: str, file: str) -> Line:
     )
 
 
+def _is_address(url: str) -> bool:
+    return not url or url.startswith(("https://", "http://"))
+
+
 def _is_counts(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() <= set(_OUTCOMES)
-        and all(type(number) is int and number >= 0 for number in value.values())
+        and all(type(number) is int and 0 <= number < _MOST_CASES for number in value.values())
     )

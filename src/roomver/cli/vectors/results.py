@@ -100,11 +100,14 @@ def check_results(document: Any, name: str) -> None:
     for key, kind, words in (("implementation", str, "a string"), ("cases", list, "an array")):
         if not isinstance(document.get(key), kind):
             raise InputError(name, f"{key} must be {words}")
+    outcomes = [outcome.value for outcome in Outcome]
     for number, case in enumerate(document["cases"]):
         if not isinstance(case, dict) or not all(
             isinstance(case.get(key), str) for key in ("name", "operation", "room_version", "outcome")
         ):
             raise InputError(name, f"cases[{number}] must have name, operation, room_version and outcome")
+        if case["outcome"] not in outcomes:
+            raise InputError(name, f"cases[{number}].outcome must be one of {', '.join(outcomes)}")
 
 
 def count_outcomes(results: Iterable[CaseResult]) -> dict[str, int]:
