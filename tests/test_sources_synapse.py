@@ -248,6 +248,7 @@ def test_files_add_events_of_which_the_server_does_not_speak(base: Path, tmp_pat
     db = sqlite3.connect(base)
     sql = "SELECT json FROM event_json j JOIN events e USING (event_id) WHERE e.room_id = ?"
     lines = [text for (text,) in db.execute(sql + " ORDER BY stream_ordering", (of_room,))]
+    db.close()
     path = tmp_path / "more.jsonl"
     path.write_text("\n".join(lines))
     found = run("check", str(base), "--room", of_room, "--also", str(path))

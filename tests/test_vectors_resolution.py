@@ -46,7 +46,7 @@ def test_the_reference_gives_what_is_expected(name: str) -> None:
     events, states = loaded(case)
     if "error" in expected:
         # No event of the cycle comes first.
-        with pytest.raises(ValueError, match="empty sequence"):
+        with pytest.raises(ValueError, match=r"min\(\) .*empty"):
             reference.Resolution(states, events, v2_1=case.room_version == "12")
         return
     if not states:

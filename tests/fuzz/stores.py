@@ -9,10 +9,12 @@ from random_forks import Fork
 
 from roomver import Event, RoomGraph, RoomverError, resolve, resolve_steps
 from roomver.resolution import run_steps
+from roomver.versions import StateResolution
 
 from . import corpus
-from .promises import answer, in_case, promised, version_in
+from .promises import Invalid, answer, in_case, promised, version_in
 
+_ALGORITHMS: Final = (None, *(algorithm.value for algorithm in StateResolution))
 _LIES: Final = ("missing", "none", "wrong", "of another room", "raises", "more")
 
 
@@ -26,7 +28,7 @@ def draw_store(rng: Random) -> Any:
         "lies": [[rng.randrange(30), rng.choice(_LIES)] for _ in range(rng.randrange(4))],
         "graph": rng.random() < 0.4,
         "ignore": rng.random() < 0.3,
-        "algorithm": rng.choice([None, None, "v1", "v2", "v2.1"]),
+        "algorithm": rng.choice([None, *_ALGORITHMS]),
     }
 
 
@@ -77,11 +79,13 @@ def run_store(case: Any) -> None:
     version, seed = version_in(case), in_case(case, "seed", int)
     fork = _fork(seed, version, in_case(case, "length", int), in_case(case, "hostile", bool))
     ids = list(fork.events)
-    lies = {
-        ids[one[0] % len(ids)]: one[1]
-        for one in in_case(case, "lies", list)
-        if type(one) is list and len(one) == 2
-    }
+    lies = {}
+    for one in in_case(case, "lies", list):
+        if type(one) is not list or len(one) != 2 or type(one[0]) is not int or one[1] not in _LIES:
+            raise Invalid("lies")
+        lies[ids[one[0] % len(ids)]] = one[1]
+    if case.get("algorithm") not in _ALGORITHMS:
+        raise Invalid("algorithm")
     graph = None
     if case.get("graph"):
         graph = answer(lambda: RoomGraph(fork.events.values()))

@@ -160,6 +160,7 @@ class _Group(click.Group):
         except RoomverError as error:
             _fail(ctx, str(error))
         except OSError as error:
+            _drop_output()
             where = f"{error.filename}: " if error.filename else ""
             _fail(ctx, f"{where}{error.strerror or error}")
         return result
@@ -181,8 +182,15 @@ class _Group(click.Group):
 
 
 def _drop_output() -> None:
-    """Keep the interpreter's last flush from failing, after standard output could not be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Keep the interpreter's last flush from failing, after a standard stream could not be written.
+
+    Python 3.14 keeps what could not be written, and tries again at the end.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _end_quietly() -> NoReturn:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
@@ -170,7 +171,9 @@ def _guide_to_file(given: str, name: str, commands: list[str]) -> list[str]:
             _check(name),
             f"  roomver explain {name} '$…'",
         ]
-    if path.exists():
+    # In Python 3.14, `exists` is False also of what cannot be looked at, such as a name that is too long.
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):
+        path.stat()
         return [f"{name} is not a command. To check the events in it:", _check(name)]
     close = get_close_matches(given, commands, 1)
     if close:
