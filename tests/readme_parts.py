@@ -50,7 +50,7 @@ def correctness() -> str:
         f"**Test vectors.** {len(cases):,} cases pass. {rules} rules in {len(ROOM_VERSIONS)} room versions"
         f" have the cases that they need; {lacking} lack one. The expectations are computed without roomver.",
         f"**A real homeserver.** On {len(recordings)} rooms with {events:,} events that Synapse 1.163.2"
-        " had, it and roomver agree on each ID, hash, signature, rejected event, forward extremity and"
+        " had, both agree on each ID, hash, signature, rejected event, forward extremity and"
         " state.",
         "**A second implementation**, slow and word by word from the specification. Property tests compare"
         f" roomver with it on random input; {tests} tests draw such input.",

@@ -83,12 +83,12 @@ SECTIONS = (
                 "vectors/adapters/README",
                 tuple(
                     Page(f"vectors/adapters/{name}/README")
-                    for name in ("synapse", "ruma", "gomatrixserverlib", "rezzy")
+                    for name in ("synapse", "ruma", "gomatrixserverlib", "mautrix-go", "rezzy")
                 ),
             ),
             Page(
                 "vectors/results/README",
-                _pages("vectors/results", "report", "judgements", "rezzy"),
+                _pages("vectors/results", "report", "judgements"),
             ),
             Page("vectors/disputed/README"),
             Page("vectors/bugs"),

@@ -10,6 +10,7 @@ SCHEMAS = "docs/schemas"
 
 OTHERS = {
     "roomver check": ("check", "check-rooms", "check-rooms-line"),
+    "roomver vectors report": ("../../vectors/schemas/report",),
     "roomver vectors run": ("../../vectors/schemas/results",),
     "roomver vectors show": ("../../vectors/schemas/vector-file",),
 }
@@ -28,7 +29,12 @@ def path_of(name: str) -> Path:
 
 def page_name(name: str) -> str:
     """Return the name of the page of a schema."""
-    return f"reference/schemas/{name.rpartition('/')[2]}"
+    return f"reference/schemas/{_short(name)}"
+
+
+def _short(name: str) -> str:
+    folder, _, last = name.rpartition("/")
+    return f"vectors-{last}" if folder else last  # a command may have a schema of the same name
 
 
 def schema_of(command: str) -> list[str]:
@@ -36,9 +42,7 @@ def schema_of(command: str) -> list[str]:
     lines = []
     for name in schemas_of(command):
         schema = json.loads(path_of(name).read_text(encoding="utf-8"))
-        lines += [
-            f"- [{_escaped(schema['title'])}](../schemas/{name.rpartition('/')[2]}.md): {_about(schema)}"
-        ]
+        lines += [f"- [{_escaped(schema['title'])}](../schemas/{_short(name)}.md): {_about(schema)}"]
     return [*lines, ""]
 
 
@@ -70,8 +74,7 @@ def write() -> dict[str, str]:
     for name in all_schemas():
         text = path_of(name).read_text(encoding="utf-8")
         schema = json.loads(text)
-        short = name.rpartition("/")[2]
-        lines.append(f"| [{_escaped(schema['title'])}](schemas/{short}.md) | {_about(schema)} |")
+        lines.append(f"| [{_escaped(schema['title'])}](schemas/{_short(name)}.md) | {_about(schema)} |")
         pages[f"{page_name(name)}.md"] = _page(schema, text)
     pages["reference/schemas.md"] = "\n".join([*lines, ""])
     return pages
