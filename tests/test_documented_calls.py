@@ -30,7 +30,7 @@ RELEASE = "tests/test_vectors_release.py"
 CLUSTER = r"--scheduler (?:tcp:|local)"
 
 ELSEWHERE = {
-    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test)? && ": ".ci/run",
+    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test|-docs)? && ": ".ci/run",
     r"\. \.venv/bin/activate": ".ci/run",
     r"pip install '\.\[": "pyproject.toml",
     r"pip install \"roomver\[cli\] @ git\+https://git\.example\.org/": "tests/test_vectors_release.py",

@@ -152,8 +152,8 @@ def test_every_command_that_prints_json_has_a_schema() -> None:
     commands_with_json = {
         "-".join(path) for path, command in walk() if any("--json" in one.opts for one in command.params)
     }
-    # The results of a run, and a case, have schemas beside the vectors.
-    assert commands_with_json - {"vectors-run", "vectors-show"} == {
+    # The results of a run, a report of them, and a case have schemas beside the vectors.
+    assert commands_with_json - {"vectors-report", "vectors-run", "vectors-show"} == {
         path.name.removesuffix(".schema.json") for path in SCHEMAS.iterdir()
     } - {"check-rooms", "check-rooms-line"}
 
