@@ -1,22 +1,67 @@
-"""Cases for single sentences about levels that no other case tells apart."""
+"""Cases for single sentences and small slips that no other case tells apart."""
 
 from .auth_cases import Book
 from .auth_levels import message, topic
-from .constants import MAX_INTEGER, TOPIC
+from .constants import CREATE, MAX_INTEGER, POWER_LEVELS, TOPIC
 from .rooms import ALICE, BOB, CAROL, Room, plain_room
-from .versions import since
+from .versions import ONE_PER_LIST, since
 
 FILE = "parts"
 
 
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
+    _beside(book)
+    _create(book)
     if book.number <= 9:
         _text(book)
     if book.number <= 5:
         _float(book)
     if book.number >= 12:
         _creators(book)
+
+
+def _beside(book: Book) -> None:
+    """Changes up to the sender's level, in power levels that have a higher one."""
+    events = {POWER_LEVELS: 0, TOPIC: 100}
+    room = plain_room(book.version, {BOB: 50}, joined=[BOB], events=events, ban=40, users_default=0)
+    for label, named, what in (
+        ("raised", {"ban": 50, "users_default": 0}, "Bob raises the ban level to his own, 50."),
+        ("removed", {"users_default": 0}, "Bob removes the ban level, 40."),
+    ):
+        content = room.levels({BOB: 50}, events=events, **named)
+        event = room.make(BOB, POWER_LEVELS, content, "")
+        notes = f"{what} The level for topics is above his, and stays as it is."
+        name = f"power_levels.beside_above.{label}"
+        book.allow(name, room, event, "power_levels.allowed", notes, versions=ONE_PER_LIST)
+
+
+def _create(book: Book) -> None:
+    room = Room(book.version)
+    notes = "The state before a create event is empty. No rule for create events reads it."
+    name = "create.against_empty_state"
+    book.allow(name, room, room.create, "create.allowed", notes, state=[], versions=ONE_PER_LIST)
+    content = {**room.events[room.create]["content"], "m.federate": True}
+    event = room.make(ALICE, CREATE, content, "", prev=[room.create])
+    book.reject(
+        f"{name}.prev_events",
+        room,
+        event,
+        "create.has_prev_events",
+        "It follows another event, whatever the state is.",
+        twin=name,
+        state=[],
+        versions=ONE_PER_LIST,
+    )
+
+    other = "10" if book.version != "10" else "9"
+    room = Room(book.version, {"room_version": other})
+    notes = (
+        f"The event names room version {other}, which is a recognised one. No rule requires that it names the"
+        " version whose rules are applied."
+    )
+    name = "create.room_version.recognised"
+    book.allow(name, room, room.create, "create.allowed", notes, versions=ONE_PER_LIST)
 
 
 def _text(book: Book) -> None:

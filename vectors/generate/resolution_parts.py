@@ -2,7 +2,7 @@
 
 from hashlib import sha1
 
-from .constants import MEMBER, POWER_LEVELS
+from .constants import MEMBER, NAME, POWER_LEVELS
 from .rooms import ALICE, BOB, CAROL
 from .scenes import Scene, Scenes, with_bob
 from .versions import since
@@ -195,6 +195,31 @@ def _checks(book: Scenes, version: str) -> None:
         f"{notes} It was rejected, so it is not used, and neither topic is allowed.",
         rejected="MB",
         state="C MA P0 JR",
+    )
+
+    scene = with_bob(version)
+    scene.put("NB", NAME, {"name": "NB"}, 6, "P0", "MB", sender=BOB)
+    scene.topic("TB", 7, "P0", "MB", sender=BOB)
+    scene.member("inviteB", BOB, "invite", 8, "P0", "JR", sender=ALICE)
+    book.case(
+        "auth_event_for_one_check",
+        scene,
+        ["C MA P0 JR TB", "C MA P0 JR NB inviteB"],
+        "No state has Bob's join. His name and topic cite it, so they are checked against it. The invite does"
+        " not cite it, so it is checked against a state in which Bob has never been in the room.",
+        state="C MA P0 JR NB TB inviteB",
+    )
+
+    scene = with_bob(version)
+    scene.topic("T1", 6, "P0")
+    scene.topic("T2", 7, "P0")
+    book.case(
+        "create_event_of_one_state",
+        scene,
+        ["C MA P0 JR MB T1", "MA P0 JR MB T2"],
+        "Only one state has the create event, so it is in conflict, and is checked like any other event.",
+        state="C MA P0 JR MB T2",
+        conflicted="C T1 T2",
     )
 
     scene = with_bob(version)
