@@ -81,14 +81,15 @@ def test_the_archive_has_the_files_of_the_suite_alone(tmp_path: Path) -> None:
 
 def test_an_implementer_finds_everything_in_it() -> None:
     assert {name.split("/")[0] for name in FILES} == {
-        *("FORMAT.md", "README.md", "CHANGELOG.md", "LICENSE", "bugs.md", "bugs.json"),
+        *("FORMAT.md", "README.md", "CHANGELOG.md", "LICENSE", "bugs.md", "bugs.json", "sentences.json"),
         *("auth", "base", "custom", "disputed", "receipt", "resolution", "rooms", "schemas"),
     }
     assert {name for name in FILES if name.startswith("rooms/")} == {
         f"rooms/v{n}.jsonl" for n in range(1, 13)
     }
     assert {name.split("/")[1] for name in FILES if name.startswith("schemas/")} == {
-        f"{name}.schema.json" for name in ("bugs", "manifest", "protocol", "report", "results", "vector-file")
+        f"{name}.schema.json"
+        for name in ("bugs", "manifest", "protocol", "report", "results", "sentences", "vector-file")
     }
 
 

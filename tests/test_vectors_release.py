@@ -56,7 +56,16 @@ def test_both_archives_have_the_same_files_in_one_folder() -> None:
 
 def test_a_release_has_what_an_implementer_needs_and_no_programs_of_ours() -> None:
     assert {name.split("/")[0] for name in files()} == {
-        *("FORMAT.md", "README.md", "CHANGELOG.md", "LICENSE", "bugs.md", "bugs.json", "manifest.json"),
+        *(
+            "FORMAT.md",
+            "README.md",
+            "CHANGELOG.md",
+            "LICENSE",
+            "bugs.md",
+            "bugs.json",
+            "manifest.json",
+            "sentences.json",
+        ),
         *("auth", "base", "custom", "disputed", "examples", "receipt", "resolution", "rooms", "schemas"),
     }
     assert not [name for name in files() if name.endswith(".py") or "/target/" in name]

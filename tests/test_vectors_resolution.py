@@ -63,6 +63,7 @@ def test_the_reference_gives_what_is_expected(name: str) -> None:
         "state": sorted(found.state.values()),
         "conflicted": sorted(found.conflicted),
         "auth_difference": sorted(found.auth_difference),
+        "conflicted_subgraph": sorted(found.subgraph),
         "power_order": found.power_order,
         "mainline_order": found.mainline_order,
         "partial_state": sorted(found.partial_state.values()),
@@ -104,6 +105,8 @@ def test_every_version_has_the_scenes() -> None:
     some = {"resolve.restricted_joins", "resolve.restricted_joins.unauthorised", "resolve.circle"}
     # In version 12 no event cites the create event. Hundreds of events in one version are enough.
     some |= {"resolve.corner.no_create", "resolve.corner.wide"}
+    # Only version 12 has a conflicted state subgraph.
+    some |= {"resolve.subgraph.two_steps"}
     later = [names - some for version, names in by_version.items() if version != "1"]
     assert all(names == later[0] for names in later)
     assert (len(later), len(later[0]) > 20, len(by_version["1"]) > 10) == (11, True, True)

@@ -86,6 +86,14 @@ def mutants(module: str, text: str) -> Iterator[Mutant]:
             yield Mutant(module, scope, before, after, number, node.lineno, tree, node, changed)
 
 
+def expression_changes(source: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the small changes of one expression: its part before and after, and the whole changed source."""
+    for mutant in mutants("", source):
+        changed = mutant.tree.body[0]
+        if isinstance(changed, ast.Expr):
+            yield mutant.before, mutant.after, ast.unparse(changed.value)
+
+
 def _shown(node: ast.AST) -> str:
     text = " ".join(ast.unparse(node).split())
     return text if len(text) <= 100 else f"{text[:99]}…"

@@ -77,6 +77,24 @@ def apply(placed: PlacedSlip, package: Path = PACKAGE) -> ast.Module:
     Raises:
         CannotApply: if the place does not occur exactly once. The message shows what stands there now.
     """
+    tree, site, reading = _find(placed, package)
+    site.replace(reading)
+    ast.fix_missing_locations(tree)
+    compile(tree, placed.module, "exec")
+    return tree
+
+
+def find(placed: PlacedSlip, package: Path = PACKAGE) -> tuple[ast.Module, Sequence[ast.AST]]:
+    """Return the tree of a slip's module without the slip, and the nodes of the tree that it replaces.
+
+    Raises:
+        CannotApply: as `apply` does.
+    """
+    tree, site, _ = _find(placed, package)
+    return tree, site.nodes
+
+
+def _find(placed: PlacedSlip, package: Path) -> "tuple[ast.Module, _Run, _Reading]":
     readings = _readings(placed)
     path = package / placed.module
     if not path.exists():
@@ -96,10 +114,7 @@ def apply(placed: PlacedSlip, package: Path = PACKAGE) -> ast.Module:
         near = _nearest(readings[0].source, {run.source: run.line for run in runs})
         raise _cannot(placed, "it does not occur", near, _elsewhere(readings, package))
     ((site, reading),) = sites
-    site.replace(reading)
-    ast.fix_missing_locations(tree)
-    compile(tree, placed.module, "exec")
-    return tree
+    return tree, site, reading
 
 
 # Errors

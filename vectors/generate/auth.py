@@ -16,6 +16,7 @@ from . import (
     auth_leave,
     auth_levels,
     auth_member_levels,
+    auth_parts,
     auth_power_levels,
     auth_power_values,
     auth_redaction,
@@ -44,6 +45,7 @@ PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_power_values, "Valid and invalid values in power levels"),
     (auth_redaction, "Redactions: whether the event is allowed, and whether it applies"),
     (auth_selection, "Auth events selection: which state events an event may cite"),
+    (auth_parts, "Levels as text and with an exponent, and the second of two additional creators"),
     (auth_authoriser, "The signature of the authorising user's server on a restricted join"),
 )
 

@@ -61,7 +61,7 @@ def _knocks(book: Book) -> None:
     for rule, versions in (
         ("public", KNOCK),
         ("invite", KNOCK_SAMPLE),
-        ("private", KNOCK_SAMPLE),
+        ("private", ("7", "8", "10", "11", "12")),
         ("restricted", KNOCK_SAMPLE),
         ("knock_restricted", ("7", "8")),
     ):

@@ -23,6 +23,7 @@ def files() -> Iterator[File]:
         _plain(file, version)
         _rejected(file, version)
         _forked(file, version)
+        _merged(file, version)
         _signatures(file, version)
     yield file
 
@@ -102,6 +103,18 @@ def _forked(file: File, version: str) -> None:
         )
     rejected = {late: RULE_NUMBERS[version]["required_level"]}
     _add(file, "forked", room, state, notes, rejected)
+
+
+def _merged(file: File, version: str) -> None:
+    room = _room(version)
+    heads = list(room.heads)
+    topic = room.put(BOB, TOPIC, {"topic": "two"}, "")
+    room.heads = heads
+    name = room.put(ALICE, NAME, {"name": "Vectors"}, "")
+    room.heads = [topic, name]
+    room.put(BOB, MESSAGE, HELLO)
+    notes = "A topic and a name are on two branches, and a message follows both. The state has both."
+    _add(file, "merged", room, list(room.state.values()), notes)
 
 
 def _signatures(file: File, version: str) -> None:

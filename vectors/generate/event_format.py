@@ -30,7 +30,7 @@ ROOM_IDS = f"{SPEC}/appendices/#room-ids"
 
 def _defects(file: File) -> None:
     for index, row in enumerate(DEFECTS):
-        for version in spread(index):
+        for version in row.versions(index):
             event = row.change(whole(version), version)
             _add(file, row.slug, version, event, False, row.notes, disputed=row.disputed)
 
@@ -46,7 +46,7 @@ def _sound(file: File) -> None:
             notes = "A well-formed event, as servers send it."
             _add(file, f"good.{kind}", version, whole(version, kind, content, state_key=key), True, notes)
     for index, row in enumerate(SOUND):
-        for version in spread(index):
+        for version in row.versions(index):
             event = row.change(whole(version), version)
             _add(file, row.slug, version, event, True, row.notes, disputed=row.disputed)
     for version in ALL:
@@ -78,9 +78,22 @@ def _identifiers(file: File) -> None:
                     notes,
                     SIZES,
                 )
+    for version in ("1", "5", "6", "11"):
+        for key in ("room_id", "event_id") if version == "1" else ("room_id",):
+            sigil = "!" if key == "room_id" else "$"
+            for slug, rest, valid in (
+                ("255_bytes", LONGEST[1:], True),
+                ("256_bytes", "a" + LONGEST[1:], False),
+                ("313_bytes", "é" * 150 + ":example.org", False),
+            ):
+                event = put(key, sigil + rest)(whole(version), version)
+                notes = "The longest identifier has 255 bytes, counted in bytes and not in code points."
+                _add(file, f"{key}.{slug}", version, event, valid, notes, SIZES)
     domains = since("1", "11")
     for index, (slug, room, valid, notes, disputed) in enumerate(ROOMS):
-        for version in domains if slug == "no_server" else spread(index, domains):
+        some = spread(index, domains)
+        more = ("3", "5", "6", "11") if slug == "number" else ()
+        for version in domains if slug == "no_server" else sorted({*some, *more}, key=domains.index):
             event = put("room_id", room)(whole(version), version)
             _add(file, f"room_id.{slug}", version, event, valid, notes, ROOM_IDS, disputed)
     for version in ALL:
@@ -115,6 +128,7 @@ def _versions(file: File) -> None:
         for slug, entry, disputed in (
             ("bare_id", made_up_id(version, "a"), None),
             ("no_hashes", [made_up_id(version, "a")], None),
+            ("number_id", [1, {}], None),
             ("three", [*reference(version, "a"), {}], None),
             ("swapped", reference(version, "a")[::-1], None),
             ("hash_string", [made_up_id(version, "a"), "x"], None),
@@ -205,7 +219,7 @@ def _numbers(file: File) -> None:
             _add(
                 file, f"origin_server_ts.{slug}", version, event, lenient, "", page(version, "canonical-json")
             )
-    for version in ("1", "5"):
+    for version in ("1", "3", "4", "5"):
         event = {**whole(version), "origin_server_ts": 2**63}
         _add(
             file,

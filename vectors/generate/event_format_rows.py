@@ -14,6 +14,7 @@ from .observed import (
     OBSERVED_UNSIGNED_NOT_READ,
 )
 from .suite import Dispute
+from .versions import ALL, FORMATS, Versions, spread
 
 Change = Callable[[Object, str], Any]
 ABSENT = object()
@@ -52,12 +53,23 @@ class Row(NamedTuple):
         change: the change to a well-formed message event.
         notes: why the case exists.
         disputed: why the case accepts a second outcome, if it does.
+        in_each_format: whether each event format has the case, and not only a few room versions. Each
+            sentence of a format has such a row.
     """
 
     slug: str
     change: Change
     notes: str = ""
     disputed: Dispute | None = None
+    in_each_format: bool = False
+
+    def versions(self, index: int) -> Versions:
+        """Return the room versions of the row with an index in its table."""
+        some = spread(index)
+        if not self.in_each_format:
+            return some
+        more = {form[index % len(form)] for form in FORMATS if not {*form} & {*some}}
+        return tuple(version for version in ALL if version in {*some, *more})
 
 
 # Changes to a message event that make it malformed, one defect each.
@@ -66,17 +78,17 @@ DEFECTS = (
     Row("not_object.string", instead("x")),
     Row("not_object.null", instead(None)),
     Row("not_object.number", instead(1)),
-    Row("type.absent", put("type", ABSENT)),
+    Row("type.absent", put("type", ABSENT), in_each_format=True),
     Row("type.null", put("type", None)),
-    Row("type.number", put("type", 1)),
+    Row("type.number", put("type", 1), in_each_format=True),
     Row("type.object", put("type", {})),
-    Row("content.absent", put("content", ABSENT)),
+    Row("content.absent", put("content", ABSENT), in_each_format=True),
     Row("content.null", put("content", None), disputed=OBSERVED_ANY_CONTENT),
-    Row("content.array", put("content", [])),
+    Row("content.array", put("content", []), in_each_format=True),
     Row("content.string", put("content", "{}")),
-    Row("sender.absent", put("sender", ABSENT)),
+    Row("sender.absent", put("sender", ABSENT), in_each_format=True),
     Row("sender.null", put("sender", None)),
-    Row("sender.number", put("sender", 1)),
+    Row("sender.number", put("sender", 1), in_each_format=True),
     Row("sender.empty", put("sender", "")),
     Row("sender.no_colon", put("sender", "@alice")),
     Row(
@@ -94,47 +106,44 @@ DEFECTS = (
         put("state_key", None),
         "Null is not the same as absent. gomatrixserverlib treats it as absent.",
     ),
-    Row("state_key.number", put("state_key", 1)),
+    Row("state_key.number", put("state_key", 1), in_each_format=True),
     Row("state_key.false", put("state_key", False)),
     Row("state_key.object", put("state_key", {})),
-    Row("depth.absent", put("depth", ABSENT)),
+    Row("depth.absent", put("depth", ABSENT), in_each_format=True),
     Row("depth.null", put("depth", None)),
-    Row("depth.string", put("depth", "1")),
+    Row("depth.string", put("depth", "1"), in_each_format=True),
     Row("depth.true", put("depth", True), "A boolean is not an integer. In Python it is an int."),
-    Row("origin_server_ts.absent", put("origin_server_ts", ABSENT)),
+    Row("origin_server_ts.absent", put("origin_server_ts", ABSENT), in_each_format=True),
     Row("origin_server_ts.null", put("origin_server_ts", None)),
-    Row("origin_server_ts.string", put("origin_server_ts", "1700000000000")),
+    Row("origin_server_ts.string", put("origin_server_ts", "1700000000000"), in_each_format=True),
     Row(
         "origin_server_ts.true",
         put("origin_server_ts", True),
         "A boolean is not an integer. In Python it is an int.",
     ),
-    Row("hashes.absent", put("hashes", ABSENT), disputed=OBSERVED_HASHED_LATER),
+    Row("hashes.absent", put("hashes", ABSENT), disputed=OBSERVED_HASHED_LATER, in_each_format=True),
     Row("hashes.null", put("hashes", None), disputed=OBSERVED_HASHED_LATER),
     Row("hashes.array", put("hashes", [])),
     Row("hashes.string", put("hashes", "x")),
-    Row("hashes.sha256_absent", put("hashes", {}), disputed=OBSERVED_TAKEN_ON_RECEIPT),
-    Row("hashes.sha256_number", put("hashes", {"sha256": 1})),
+    Row("hashes.sha256_absent", put("hashes", {}), disputed=OBSERVED_TAKEN_ON_RECEIPT, in_each_format=True),
+    Row("hashes.sha256_number", put("hashes", {"sha256": 1}), in_each_format=True),
     Row("hashes.sha256_null", put("hashes", {"sha256": None}), disputed=OBSERVED_HASHED_LATER),
     Row("signatures.null", put("signatures", None), disputed=OBSERVED_SIGNED_LATER),
-    Row("signatures.array", put("signatures", [])),
-    Row("signatures.of_server_string", put("signatures", {SERVER: "x"})),
+    Row("signatures.array", put("signatures", []), in_each_format=True),
+    Row("signatures.of_server_string", put("signatures", {SERVER: "x"}), in_each_format=True),
     Row("signatures.of_server_null", put("signatures", {SERVER: None}), disputed=OBSERVED_SIGNED_LATER),
-    Row(
-        "signatures.of_key_number",
-        put("signatures", {SERVER: {KEY_ID: 1}}),
-    ),
+    Row("signatures.of_key_number", put("signatures", {SERVER: {KEY_ID: 1}}), in_each_format=True),
     Row(
         "signatures.of_key_null",
         put("signatures", {SERVER: {KEY_ID: None}}),
         disputed=OBSERVED_SIGNED_LATER,
     ),
-    Row("unsigned.array", put("unsigned", []), disputed=OBSERVED_UNSIGNED_NOT_READ),
+    Row("unsigned.array", put("unsigned", []), disputed=OBSERVED_UNSIGNED_NOT_READ, in_each_format=True),
     Row("unsigned.string", put("unsigned", "x"), disputed=OBSERVED_UNSIGNED_NOT_READ),
-    Row("prev_events.absent", put("prev_events", ABSENT)),
+    Row("prev_events.absent", put("prev_events", ABSENT), in_each_format=True),
     Row("prev_events.null", put("prev_events", None)),
-    Row("prev_events.object", put("prev_events", {})),
-    Row("prev_events.number_entry", put("prev_events", [1])),
+    Row("prev_events.object", put("prev_events", {}), in_each_format=True),
+    Row("prev_events.number_entry", put("prev_events", [1]), in_each_format=True),
     Row("prev_events.null_entry", put("prev_events", [None])),
     Row("prev_events.object_entry", put("prev_events", [{}])),
     Row(
@@ -142,12 +151,22 @@ DEFECTS = (
         references("prev_events", lambda v: [reference(v, "a"), 1]),
         "Every entry is checked, including the last.",
     ),
-    Row("prev_events.21", references("prev_events", many(21)), "At most 20 previous events are allowed."),
-    Row("auth_events.absent", put("auth_events", ABSENT)),
+    Row(
+        "prev_events.21",
+        references("prev_events", many(21)),
+        "At most 20 previous events are allowed.",
+        in_each_format=True,
+    ),
+    Row("auth_events.absent", put("auth_events", ABSENT), in_each_format=True),
     Row("auth_events.null", put("auth_events", None)),
-    Row("auth_events.string", put("auth_events", "$a")),
-    Row("auth_events.number_entry", put("auth_events", [1])),
-    Row("auth_events.11", references("auth_events", many(11)), "At most 10 auth events are allowed."),
+    Row("auth_events.string", put("auth_events", "$a"), in_each_format=True),
+    Row("auth_events.number_entry", put("auth_events", [1]), in_each_format=True),
+    Row(
+        "auth_events.11",
+        references("auth_events", many(11)),
+        "At most 10 auth events are allowed.",
+        in_each_format=True,
+    ),
 )
 
 # Changes to a message event that leave it well formed.
@@ -170,7 +189,12 @@ SOUND = (
         put("prev_events", []),
         "The auth rules, not the format, decide whether prev_events may be empty.",
     ),
-    Row("prev_events.20", references("prev_events", many(20)), "Up to 20 previous events are allowed."),
+    Row(
+        "prev_events.20",
+        references("prev_events", many(20)),
+        "Up to 20 previous events are allowed.",
+        in_each_format=True,
+    ),
     Row("auth_events.none", put("auth_events", [])),
     Row("unknown_key", put("org.example.key", {"a": 1}), "Unknown top-level keys are allowed."),
     Row("old_keys", put("prev_state", []), "Early events had this key."),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from . import (
     resolution_classics,
     resolution_corners,
+    resolution_parts,
     resolution_readings,
     resolution_shapes,
     resolution_v1,
@@ -41,4 +42,8 @@ def files() -> Iterator[File]:
         "resolution/corners.json", "State resolution: cases that a single step of the algorithm decides"
     )
     resolution_corners.cases(Scenes(corners, disputed))
-    yield from (readings, classics, shapes, corners, disputed)
+    parts = EventsFile(
+        "resolution/parts.json", "State resolution: cases for single sentences of the algorithms"
+    )
+    resolution_parts.cases(Scenes(parts))
+    yield from (readings, classics, shapes, corners, parts, disputed)

@@ -16,6 +16,9 @@ Signed events take space: a case of the authorisation rules has about five kilob
 ONE_PER_LIST: Versions = ("1", "3", "6", "7", "9", "10", "11", "12")
 """One version for each of the eight lists of authorisation rules. It includes `SAMPLE`."""
 
+FORMATS: tuple[Versions, ...] = (("1", "2"), ("3",), ("4", "5"), ("6", "7", "8", "9", "10"), ("11",), ("12",))
+"""The room versions with each event format: the pages of each show a schema of their own."""
+
 
 def since(first: str, last: str = "12") -> Versions:
     """Return the room versions from ``first`` to ``last``, both included."""

@@ -16,21 +16,47 @@ from ...versions import ROOM_VERSIONS
 from ..common import console, example
 from ..tables import print_table
 from .selection import paths_argument, read_cases
+from .sentences import print_sentences
 
 
 @click.command("coverage", epilog=example("roomver vectors coverage --json | jq .complete"))
 @paths_argument()
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "--sentences",
+    is_flag=True,
+    help="Print each sentence of the specification instead, with cases that fail if it is dropped, inverted"
+    " or widened.",
+)
+@click.option(
+    "--room-version",
+    "room_versions",
+    metavar="V",
+    multiple=True,
+    type=click.Choice(tuple(ROOM_VERSIONS)),
+    help="With --sentences: print only those of this room version. May be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers, or the sentences, as JSON.")
+def coverage_command(
+    paths: tuple[Path, ...], sentences: bool, room_versions: tuple[str, ...], as_json: bool
+) -> None:
     """Count the cases that each authorisation rule decides.
 
     The table has a column for each room version. A cell shows accepting/rejecting cases. One side is empty
     if the rule can only accept or only reject. Without a FILE or FOLDER the suite that ships with roomver is
     counted.
 
-    Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 usage error
-    or unreadable file.
+    With --sentences, each sentence of the authorisation rules, the redaction sections, the event format and
+    the state resolution algorithms is listed. Below it stand the ways not to carry it out, each with a case
+    that then fails.
+
+    Exit codes: 0 every rule has a case for each verdict that it can give, or every sentence has a case; 1 a
+    case is missing, 2 usage error or unreadable file.
     """
+    if sentences:
+        complete = print_sentences(paths, room_versions, as_json=as_json)
+        click.get_current_context().exit(0 if complete else 1)
+    if room_versions:
+        raise click.UsageError("--room-version is only for --sentences")
     rows = measure_coverage(read_cases(paths))
     lacking = [row for row in rows if row.lacking]
     if as_json:
