@@ -9,7 +9,7 @@ import pytest
 from command_line import run
 from jsonschema import Draft202012Validator
 
-from roomver.suite.operations import BadVectors
+from roomver.suite.inputs import BadVectors
 from roomver.suite.sentences import read_sentences
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -134,6 +134,7 @@ def test_it_takes_one_folder_with_a_table(small: Path) -> None:
 
 
 def test_a_table_of_another_form_is_refused() -> None:
-    for table in ({}, {"texts": [{}]}, {"texts": 5}, {"texts": [{"id": "", "title": "", "spec": ""}]}):
+    tables: list[Any] = [{}, {"texts": [{}]}, {"texts": 5}, {"texts": [{"id": "", "title": "", "spec": ""}]}]
+    for table in tables:
         with pytest.raises(BadVectors, match=r"sentences\.json: is not a table"):
             read_sentences(table)

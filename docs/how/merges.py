@@ -14,7 +14,7 @@ from roomver.cli.people import ShortIds
 from roomver.event import Event
 from roomver.readers.suite import load_suite
 from roomver.resolution import Resolution, Trace, resolve
-from roomver.suite.operations import read_events, read_rejected, read_states
+from roomver.suite.inputs import read_events, read_rejected, read_states
 from roomver.types import EventId, StateKey, StateMap
 from roomver.versions import StateResolution, get_room_version
 from vectors.generate import resolution_classics, resolution_corners, resolution_readings, resolution_v1

@@ -1,7 +1,7 @@
 """Tables of the authorisation rules: number, rule, the function that checks it, and a case that tests it.
 
 The functions are found in the source: a rule belongs to the function that names it. The cases are those of
-`tests/data/sentences.json`: they fail if the rule is dropped, or says the opposite.
+`vectors/sentences.json`: they fail if the rule is dropped, or says the opposite.
 """
 
 import ast
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from roomver import rules
 from roomver.rules import RULES, Rule
@@ -19,7 +19,7 @@ from .links import ROOT, case_link, code_link
 from .merge_tables import table
 
 _AUTH: Final = ROOT / "src" / "roomver" / "auth"
-_SENTENCES: Final = ROOT / "tests" / "data" / "sentences.json"
+_SENTENCES: Final = ROOT / "vectors" / "sentences.json"
 _SHOWN: Final = ("12", "11", "1")
 """The room versions whose numbers a table shows."""
 
@@ -109,16 +109,29 @@ def _function_of(rule: Rule) -> tuple[str, Path]:
 
 
 @cache
-def _sentences() -> Mapping[str, Mapping[str, Any]]:
-    rows: dict[str, Any] = json.loads(_SENTENCES.read_text(encoding="utf-8"))["rules"]
-    return rows
+def _lists() -> list[tuple[str, Mapping[str, str]]]:
+    """Return the oldest room version of each list of rules, newest first, and a case of each numbered rule.
+
+    The case fails if the rule is changed.
+    """
+    found: list[tuple[str, Mapping[str, str]]] = []
+    for text in json.loads(_SENTENCES.read_text(encoding="utf-8"))["texts"]:
+        version = text["id"].removeprefix("auth.v")
+        if version in ROOM_VERSIONS:
+            cases = {
+                sentence["id"]: change["cases"][0]
+                for sentence in text["sentences"]
+                for change in reversed(sentence.get("changes", []))
+                if change.get("cases")
+            }
+            found.append((version, cases))
+    return found[::-1]
 
 
 def _case_of(rule: Rule) -> str:
-    """Return a case that fails without a rule, in the newest room version that has the rule."""
-    for rows in reversed(_sentences().values()):
-        for row in rows.values():
-            if row.get("rule") == rule.name:
-                case: str = row.get("dropped") or row["opposite"]
-                return case
+    """Return a case that fails without a rule, in the newest list that has the rule."""
+    for version, cases in _lists():
+        case = cases.get(rule.number(ROOM_VERSIONS[version]) or "")
+        if case is not None:
+            return case
     raise LookupError(rule.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..canonical import shorten
-from .operations import BadVectors
+from .inputs import BadVectors
 
 SENTENCES_FILE = "sentences.json"
 """The name of the table in the suite."""

@@ -25,7 +25,7 @@ from .options import LOCAL
 from .run import Reply, Workers, WorkersGone
 from .worker import Order, check_order, greet
 
-_QUEUED: Final = 2  # rooms under way per process or thread: one is checked, the next one waits
+_QUEUED: Final = 2  # rooms under way per process: one is checked, the next one waits
 _TICK: Final = 0.2  # seconds
 _PATIENCE: Final = 10.0  # seconds after which a wait for workers is told
 _COUNTED: Final = 5.0  # seconds for which the number of a cluster's threads holds
@@ -121,11 +121,15 @@ class Cluster:
         return self._executor.submit(check_order, order)
 
     def places(self) -> int:
-        """Return how many rooms may be under way at once, for the threads that the workers have now."""
+        """Return how many rooms may be under way at once: one for each thread of the workers now.
+
+        Not more, although a thread then waits for its next room: where a worker dies, Dask blames all rooms
+        that it had, so that a room which kills its workers would cost those that wait behind it.
+        """
         if monotonic() - self._counted > _COUNTED:
             self._threads = sum(self._client.nthreads().values())
             self._counted = monotonic()
-        return _QUEUED * max(1, self._threads)
+        return max(1, self._threads)
 
     def renew(self) -> None:
         """Do nothing: Dask replaces its workers."""
