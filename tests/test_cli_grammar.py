@@ -114,5 +114,5 @@ def test_rejected_power_levels_are_one_event() -> None:
         assert " was rejected by its own auth events: its users do not map" in text
     text = " ".join(run("explain", room, "$bk9IUr5q", "--unsigned").stdout.split())
     assert text.startswith(
-        "@ann:one.example's power levels event ($bk9IUr5q, 2025-10-09 08:53:25) was rejected"
+        "@ann:one.example's power levels event ($bk9IUr5q, 2025-10-09 08:53:25Z) was rejected"
     )

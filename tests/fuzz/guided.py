@@ -119,8 +119,9 @@ def trial(target: Any, failures: Path) -> Callable[[bytes], None]:
         failure = None if case is None else failure_of(target, case)
         if failure is not None and failure.where not in seen:
             seen.add(failure.where)
+            # Before it is shrunk, which takes long, and may be interrupted.
             with failures.open("a", encoding="utf-8") as file:
-                file.write(f"{failure.where}\n")
+                file.write(f"{failure.where}\t{json.dumps(case)}\n")
             report(target, case, failure, None, seconds=60.0)
 
     return one
