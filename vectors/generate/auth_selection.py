@@ -93,7 +93,7 @@ def cases(book: Book) -> None:
         " on the join rule."
     )
     case("join_authorised", picked, MEMBER, authorised, ALICE, notes, versions=ALL)
-    notes = "The value is not a string, so it names nobody. The selection must not fail."
+    notes = "The value is not a string, so it names nobody. We select by the keys that are present."
     case(
         "join_authoriser_number",
         [JOIN_RULES_KEY],
@@ -132,8 +132,8 @@ def cases(book: Book) -> None:
         disputed = None if label == "null" else OBSERVED_NOTHING_TO_SELECT
         content = {"membership": "invite", "third_party_invite": value}
         notes = (
-            "The event names no m.room.third_party_invite event. The auth rules reject the event, but the"
-            " selection must not fail."
+            "The event names no m.room.third_party_invite event. The auth rules reject the event; we still"
+            " select by the keys that are present."
         )
         case(
             f"invite_third_party_{label}",

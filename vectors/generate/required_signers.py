@@ -74,7 +74,7 @@ def files() -> list[File]:
         invite = third_party_invite(version)
         notes = "A third-party invite may be sent by a server other than the sender's."
         if old:
-            notes += " In versions 1 and 2 the server in the event ID must sign it."
+            notes += " It is open whether the server in the event ID, which is the sender's, must sign it."
         servers = [SERVER] if old else []
         disputed = OBSERVED_ID_SERVER_MUST_SIGN if old else None
         _signers(file, "third_party_invite", version, invite, servers, notes, disputed=disputed)
