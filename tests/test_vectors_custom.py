@@ -1,6 +1,7 @@
 """The optional tier of the vectors: unstable and derived room versions."""
 
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,12 +189,12 @@ def test_a_program_gets_the_definition_with_the_request(tmp_path: Path) -> None:
         "    told = answer if known else {'unsupported': True}\n"
         "    print(json.dumps({'id': asked['id'], **told}), flush=True)\n"
     )
-    command = f"python3 {program}"
+    command = f"{sys.executable} {program}"
     done = run("vectors", "run", "--impl", command, "--operation", "event_format", str(FOLDER), "--json")
     found = json.loads(done.stdout)
     assert (found["passed"], found["failed"]) == (2, 0)
     assert found["unsupported"] == len([c for c in cases() if c.operation == "event_format"]) - 2
-    served = run("vectors", "run", "--impl", "python3 -m roomver vectors serve", str(FOLDER))
+    served = run("vectors", "run", "--impl", f"{sys.executable} -m roomver vectors serve", str(FOLDER))
     assert served.exit_code == 0, served.output
 
 

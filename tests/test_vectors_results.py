@@ -61,7 +61,13 @@ def test_the_links_of_the_report_lead_to_the_cases() -> None:
 def test_the_generators_move_the_links(tmp_path: Path) -> None:
     (tmp_path / "auth").mkdir()
     (tmp_path / "results").mkdir()
-    (tmp_path / "auth" / "x.json").write_text('{\n "cases": [\n  {\n   "name": "auth.v1.x",\n')
+    (tmp_path / "auth" / "x.json").write_text(
+        '{\n "format": "roomver-vectors/2",\n "cases": [\n  {\n   "name": "auth.v1.x",\n'
+    )
+    # A report has the names of the cases, and is not where they are.
+    report = '{\n "report_format": "roomver-report/1",\n "failures": [\n  {\n   "name": "auth.v1.x",\n'
+    for place in ("auth/a_report.json", "results/report.json"):
+        (tmp_path / place).write_text(report)
     pages = [tmp_path / "results" / f"report.{kind}" for kind in ("md", "html")]
     old = (
         "- [`auth.v1.x`](../auth/old.json#L9): [`gone`](../a.json#L1)\n",
@@ -71,7 +77,7 @@ def test_the_generators_move_the_links(tmp_path: Path) -> None:
         page.write_text(text)
     relink(tmp_path)
     for page, text in zip(pages, old, strict=True):
-        assert page.read_text() == text.replace("auth/old.json#L9", "auth/x.json#L4")
+        assert page.read_text() == text.replace("auth/old.json#L9", "auth/x.json#L5")
 
 
 def judged(implementation: str) -> list[Any]:
