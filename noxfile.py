@@ -33,7 +33,7 @@ def threads(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def workflows(session: nox.Session) -> None:
-    """Look for weak spots in the workflows. It asks no network."""
+    """Look for weak spots in the workflows, without the network."""
     session.run("zizmor", "--offline", "--pedantic", ".github/workflows", external=True)
 
 

@@ -20,6 +20,7 @@ from reference import auth, hashing, policy, redaction, replay, resolution
 from roomver import Event, get_room_version, parse_event
 from roomver.readers.suite import load_cases
 from roomver.suite.document import Case, run_case
+from roomver.suite.operations import run_operation
 from roomver.versions import ROOM_VERSIONS
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -355,3 +356,13 @@ def test_the_library_gives_what_is_expected(operation: str) -> None:
     results = [run_case(case) for case in cases(operation)]
     assert [(one.case.name, one.got, one.reason) for one in results if one.outcome.value != "passed"] == []
     assert {one.case.room_version for one in results} == set(ROOM_VERSIONS)
+
+
+def test_a_state_is_given_only_before_an_event_that_arrives() -> None:
+    case = next(one for one in load_cases([SUITE / "receipt"]) if "given" in one.input)
+    given: Any = case.input["given"]
+    (state,) = given.values()
+    wrong = {**case.input, "given": {"$unknown": state}}
+    output = run_operation(case.operation, case.room_version, wrong)
+    assert output["error"] == "bad_vectors"
+    assert "not in order" in str(output["message"])

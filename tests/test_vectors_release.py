@@ -66,8 +66,10 @@ def test_a_release_has_what_an_implementer_needs_and_no_programs_of_ours() -> No
             "manifest.json",
             "sentences.json",
         ),
-        *("auth", "base", "custom", "disputed", "examples", "receipt", "resolution", "rooms", "schemas"),
+        *("auth", "base", "custom", "disputed", "examples", "receipt", "resolution", "results", "rooms"),
+        "schemas",
     }
+    assert [name for name in files() if name.startswith("results/")] == ["results/report.json"]
     assert not [name for name in files() if name.endswith(".py") or "/target/" in name]
     assert sum(len(one) for one in (tar_gz(files()), zipped(files()))) < 2 * 5 * 2**20
 
@@ -177,6 +179,7 @@ def test_two_folders_and_two_environments_give_the_same_bytes(tmp_path: Path) ->
     (other / listing).parent.mkdir(parents=True)
     shutil.copyfile(ROOT / listing, other / listing)
     (other / "vectors" / "results").mkdir()
+    shutil.copyfile(SUITE / "results" / "report.json", other / "vectors" / "results" / "report.json")
     for folder, out, seed, zone, umask in (
         (ROOT, tmp_path / "one", "0", "UTC", 0o022),
         (other, tmp_path / "two", "1", "Asia/Kathmandu", 0o077),
@@ -209,6 +212,8 @@ def test_an_unpacked_release_can_be_run(tmp_path: Path) -> None:
 def test_the_archives_are_written_to_a_new_folder(tmp_path: Path) -> None:
     small = tmp_path / "vectors"
     (small / "base").mkdir(parents=True)
+    (small / "results").mkdir()
+    (small / "results" / "report.json").write_text("{}")
     (small / "base" / "x.json").write_text('{"format": "roomver-vectors/2", "title": "X", "cases": []}')
     written = write_archives(small, tmp_path / "new" / "folder")
     assert [path.name for path in written] == [f"{NAME}.tar.gz", f"{NAME}.zip", f"{NAME}.sha256"]

@@ -66,8 +66,8 @@ def test_the_generators_move_the_links(tmp_path: Path) -> None:
     )
     # A report has the names of the cases, and is not where they are.
     report = '{\n "report_format": "roomver-report/1",\n "failures": [\n  {\n   "name": "auth.v1.x",\n'
-    for place in ("auth/a_report.json", "results/report.json"):
-        (tmp_path / place).write_text(report)
+    (tmp_path / "results" / "report.json").write_text(report)
+    assert find_cases(tmp_path) == {"auth.v1.x": (tmp_path / "auth" / "x.json", 5)}
     pages = [tmp_path / "results" / f"report.{kind}" for kind in ("md", "html")]
     old = (
         "- [`auth.v1.x`](../auth/old.json#L9): [`gone`](../a.json#L1)\n",

@@ -98,7 +98,7 @@ def fuzz(name: str, folder: Path, seconds: int) -> None:
 
 
 def read_case(data: bytes) -> Any:
-    """Return the case that an input is; None if it is none, or is too large."""
+    """Return the case that an input is; None if it is not one, or is too large."""
     from .seeds import is_quick  # noqa: PLC0415 - it imports the package
 
     try:

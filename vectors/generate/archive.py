@@ -49,6 +49,8 @@ def release_files(folder: Path) -> dict[str, bytes]:
     # By its path: the generators do not import the library.
     paths: dict[str, Path] = dict(run_path(str(_LISTING))["list_suite_files"](folder))
     paths.update(_examples(folder))
+    # To which an implementation adds its own results.
+    paths["results/report.json"] = folder / "results" / "report.json"
     files = {name: path.read_bytes() for name, path in paths.items()}
     files |= {name: _own_links(name, text, files) for name, text in files.items() if name.endswith(".md")}
     text = json.dumps(manifest(files), indent=1, sort_keys=True)

@@ -154,6 +154,8 @@ def cases(book: Book) -> None:
     notes = "The authorising user's membership is picked only for joins."
     for membership, also in (("leave", []), ("ban", []), ("knock", [JOIN_RULES_KEY])):
         content = {"membership": membership, AUTHORISER: CAROL}
+        if membership == "knock":
+            notes += " As for every knock, the join rules are picked."
         case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
     case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB, versions=ALL)
     broken_event = OBSERVED_NOTHING_TO_SELECT

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,18 @@ def load_suite(*, optional: bool = False) -> list[Case]:
     return of_tier(
         _unique_cases((name, _read_cases(name, content)) for name, content in files), optional=optional
     )
+
+
+def suite_version() -> str:
+    """Return the version of the suite that ships with the package, as its list of changes has it.
+
+    Raises:
+        OSError: if a file cannot be read.
+        InputError: if the archive is damaged.
+    """
+    content = next((content for name, content in read_suite_files() if name == "CHANGELOG.md"), b"")
+    found = re.search(rb"^## ([0-9]+\.[0-9]+\.[0-9]+)", content, re.MULTILINE)
+    return "" if found is None else found[1].decode("ascii")
 
 
 def load_cases(paths: Sequence[Path], *, optional: bool = False) -> list[Case]:

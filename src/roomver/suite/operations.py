@@ -211,8 +211,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "canonical_json": _operation(_canonical_json, "json", "canonical"),
     "event_format": _operation(_event_format, "event", "valid"),
     "content_hash": _operation(_content_hash, "event", "sha256"),
-    "event_id": _operation(_event_id, "event", "event_id"),
     "redact": _operation(_redact, "event", "event"),
+    "event_id": _operation(_event_id, "event", "event_id"),
     "required_signers": _operation(_required_signers, "event", "servers"),
     "verify_signatures": _operation(_verify_signatures, "event keys", "valid"),
     "sign_json": _operation(_sign_json, "object server key_id seed", "object"),
@@ -234,7 +234,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         auth_partial_state, "events event state unknown", "allowed undecided", "rejected"
     ),
 }
-"""The operations of the format, by name."""
+"""The operations of the format, by name, in the order in which they build on each other."""
 
 
 def error_code(error: RoomverError) -> str:

@@ -66,6 +66,8 @@ def receive(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     held = {event_id: stored.event for event_id, stored in store.stored.items()}
     store.graph.extend({one: [p for p in event.auth_parents if p in held] for one, event in held.items()})
     given = _given(case_input, held)
+    if unknown := given.keys() - arriving:
+        raise BadVectors("input.given", f"{shorten(min(unknown))} is not in order")
     outcomes: JsonObject = {}
     for event_id in order:
         steps = receive_steps(

@@ -6,24 +6,37 @@ small, so it can be kept beside a suite, and implementations can add their own.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ...canonical import shorten
+from ...errors import counted
 from ...readers import InputError
 from ...suite.document import Outcome
 from ...suite.operations import OPERATIONS
 from ...types import JsonObject
 from ...versions import ROOM_VERSIONS
+from ..common import display_name
+from ..heard import say
+from .results import (
+    ADDRESS,
+    FACTS,
+    Cell,
+    brief_pair,
+    check_results,
+    column_of,
+    columns_of,
+    is_address,
+    make_cell,
+    read_json,
+)
 from .results import FORMAT as RESULTS
-from .results import Cell, brief, check_results, column_of, columns_of, make_cell, read_json
 
 FORMAT: Final = "roomver-report/1"
 """The ``report_format`` of a report."""
 
 _SHOWN: Final = 300  # characters of an outcome
 _OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
-_TEXTS: Final = ("url", "date", "suite")
-_ADDRESS: Final = "an address that begins with https:// or http://"
 _MOST_CASES: Final = 10**9
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -86,7 +99,7 @@ class Line:
 
     def to_dict(self) -> JsonObject:
         """Return the line as JSON."""
-        more = {key: getattr(self, key) for key in _TEXTS if getattr(self, key)}
+        more = {key: getattr(self, key) for key in FACTS if getattr(self, key)}
         failures: list[Any] = [
             {"name": f.name, "operation": f.operation, "room_version": f.room_version}
             | {"expected": f.expected, "got": f.got}
@@ -118,6 +131,7 @@ def read_lines(files: Iterable[str]) -> list[Line]:
     """Read the lines of results and of reports.
 
     A later line of the same name takes the place of an earlier one, so an implementation can renew its own.
+    Without an address it keeps the earlier one's. If it has fewer cases, a line on standard error says so.
 
     Raises:
         InputError: naming the file, if it cannot be read or is neither.
@@ -125,7 +139,14 @@ def read_lines(files: Iterable[str]) -> list[Line]:
     lines: dict[str, Line] = {}
     for file in files:
         for line in _lines_of(file):
-            lines[line.name] = line
+            before = lines.get(line.name)
+            if before is not None:
+                cases, earlier = (sum(one.total().values()) for one in (line, before))
+                if cases < earlier:
+                    fewer = f"{counted(cases, 'case takes', 'cases take')} the place of {earlier:,} of"
+                    say(f"roomver: {display_name(file)}: {fewer} {shorten(line.name)}")
+            kept = "" if before is None else before.url
+            lines[line.name] = replace(line, url=line.url or kept)
     return list(lines.values())
 
 
@@ -151,13 +172,13 @@ def _from_results(document: Any, name: str) -> Line:
         operation, version, outcome = (case[key] for key in ("operation", "room_version", "outcome"))
         counts.setdefault(operation, {}).setdefault(version, Counter())[outcome] += 1
         if outcome == Outcome.FAILED.value:
-            got = case.get("got")
-            shown = str(case.get("reason") or "") if got is None else brief(got, _SHOWN)
-            expected = brief(case.get("expected"), _SHOWN)
-            failures.append(Failure(case["name"], operation, version, expected, shown))
-    more = {key: document[key] for key in _TEXTS if isinstance(document.get(key), str)}
-    if not _is_address(more.get("url", "")):
-        raise InputError(name, f"url must be {_ADDRESS}")
+            expected, got = brief_pair(case.get("expected"), case.get("got"), _SHOWN)
+            if case.get("got") is None:
+                got = str(case.get("reason") or "")
+            failures.append(Failure(case["name"], operation, version, expected, got))
+    more = {key: document[key] for key in FACTS if isinstance(document.get(key), str)}
+    if not is_address(more.get("url", "")):
+        raise InputError(name, f"url must be {ADDRESS}")
     return Line(document["implementation"], counts, failures, **more)
 
 
@@ -169,11 +190,11 @@ def _read_line(value: Any, place: str, file: str) -> Line:
 
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise refuse("", "an object with a name")
-    for key in _TEXTS:
+    for key in FACTS:
         if key in value and not isinstance(value[key], str):
             raise refuse(f".{key}", "a string")
-    if not _is_address(value.get("url", "")):
-        raise refuse(".url", _ADDRESS)
+    if not is_address(value.get("url", "")):
+        raise refuse(".url", ADDRESS)
     operations = value.get("operations")
     if not isinstance(operations, dict) or not all(
         isinstance(by_version, dict) and all(map(_is_counts, by_version.values()))
@@ -190,12 +211,8 @@ def _read_line(value: Any, place: str, file: str) -> Line:
         value["name"],
         operations,
         [Failure(**{key: one[key] for key in keys}) for one in failures],
-        **{key: value[key] for key in _TEXTS if key in value},
+        **{key: value[key] for key in FACTS if key in value},
     )
-
-
-def _is_address(url: str) -> bool:
-    return not url or url.startswith(("https://", "http://"))
 
 
 def _is_counts(value: Any) -> bool:

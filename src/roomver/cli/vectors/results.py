@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from ...readers import InputError
@@ -16,9 +17,24 @@ from ..common import display_name, opened
 FORMAT: Final = "roomver-results/1"
 """The ``format`` of a results document."""
 
+_BEFORE: Final = 40  # characters shown before the place where two texts part
+
+FACTS: Final = ("url", "date", "suite")
+"""The address of the implementation, the day of the run, and the version of the suite."""
+
+ADDRESS: Final = "an address that begins with https:// or http://"
+
+
+def is_address(url: str) -> bool:
+    """Tell whether a text is empty, or an address that a report may link to."""
+    return not url or url.startswith(("https://", "http://"))
+
 
 def results_document(
-    results: Sequence[CaseResult], implementation: str, known: Container[str] = ()
+    results: Sequence[CaseResult],
+    implementation: str,
+    known: Container[str] = (),
+    facts: Mapping[str, str] = MappingProxyType({}),
 ) -> JsonObject:
     """Return the results of a run as a JSON document.
 
@@ -26,6 +42,7 @@ def results_document(
         results: in the order of the cases.
         implementation: its name.
         known: the names of known failures; see `as_listed`.
+        facts: what is known of the run: `FACTS`. Empty ones are left out.
     """
     table: dict[str, Any] = {}
     for result in results:
@@ -36,6 +53,7 @@ def results_document(
     return {
         "format": FORMAT,
         "implementation": implementation,
+        **{key: facts[key] for key in FACTS if facts.get(key)},
         **total,
         "operations": table,
         "cases": [_entry(result, known=as_listed(result, known)) for result in results],
@@ -158,6 +176,22 @@ def make_cell(counts: Mapping[str, int]) -> Cell:
     if passed:
         return Cell(str(passed), "passed")
     return Cell("-" if counts else "", "none")
+
+
+def brief_pair(expected: Any, got: Any, limit: int) -> tuple[str, str]:
+    """Return two JSON values as texts, cut so that the place is shown where they part."""
+    texts = [json.dumps(value, sort_keys=True) for value in (expected, got)]
+    if max(map(len, texts)) <= limit:
+        return texts[0], texts[1]
+    pairs = enumerate(zip(*texts, strict=False))
+    parts = next((at for at, (one, other) in pairs if one != other), min(map(len, texts)))
+    start = max(0, parts - _BEFORE)
+    shown = []
+    for text in texts:
+        end = start + limit
+        more = f"… ({len(text):,} characters)" if len(text) > end else ""
+        shown.append(f"{'…' if start else ''}{text[start:end]}{more}")
+    return shown[0], shown[1]
 
 
 def brief(value: Any, limit: int) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -21,9 +22,10 @@ from ..written import check_writable, write_path
 from .implementation import Implementation, NoAnswer
 from .junit import as_junit
 from .known import KnownFailures, read_known_failures, rewrite
-from .results import as_listed, results_document
+from .results import ADDRESS, as_listed, is_address, results_document
 from .selection import (
     Shard,
+    by_operation,
     filter_options,
     has_whole_suite,
     optional_option,
@@ -31,11 +33,18 @@ from .selection import (
     select_cases,
     shard_option,
     take_shard,
+    version_of,
 )
 from .summary import Run, print_results
 from .tap import as_tap
 
 T = TypeVar("T")
+
+
+def _read_url(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    if not is_address(text or ""):
+        raise click.BadParameter(f"must be {ADDRESS}")
+    return text or ""
 
 
 @click.command("run", epilog=example('roomver vectors run --impl "./my-adapter" --operation resolve'))
@@ -87,6 +96,7 @@ T = TypeVar("T")
     help="Write the failures of this run to the list, except cases without an answer. Comments, and cases"
     " that are not run, stay in it. A run of the whole suite removes cases that do not exist.",
 )
+@click.option("--show-known", "show_known", is_flag=True, help="Also print the failures that are known.")
 @click.option(
     "--diff",
     is_flag=True,
@@ -108,6 +118,9 @@ T = TypeVar("T")
 @click.option(
     "--name", metavar="TEXT", help="The name of the implementation in the results. By default COMMAND."
 )
+@click.option(
+    "--url", metavar="ADDRESS", callback=_read_url, help="With --json: the address of the implementation."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     paths: tuple[Path, ...],
@@ -121,17 +134,21 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     first_only: bool,
     known_file: Path | None,
     write_known: bool,
+    show_known: bool,
     diff: bool,
     shard: Shard | None,
     junit: Path | None,
     tap: Path | None,
     name: str | None,
+    url: str,
     as_json: bool,
 ) -> None:
     """Run test vectors and compare the outputs with the expectations.
 
     Without a FILE or FOLDER the suite that ships with roomver is run. A folder is searched for JSON files,
-    subfolders included. A case that the program of --impl does not support does not count as failed.
+    subfolders included. Operations run in the order in which they build on each other, so that the first
+    failure is the one to look at. A case that the program of --impl does not support does not count as
+    failed.
 
     Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error, or a
     file that cannot be read or written. With --known-failures, a listed case must fail, with an answer: if
@@ -148,7 +165,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     chosen = select_cases(paths, operations, room_versions, globs, optional=True)
     narrowed = bool(operations or room_versions or globs) or not has_whole_suite(paths)
     absent = [] if narrowed else known.absent(case.name for case in chosen)
-    cases = take_shard(of_tier(chosen, optional=optional), shard, paths)
+    cases = take_shard(by_operation(of_tier(chosen, optional=optional)), shard, paths)
     if command is None:
         outputs = (run_case(case) for case in _with_progress(cases))
     else:
@@ -161,13 +178,14 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
         known, told = _write_known(known_file, known, results, absent)
     elif absent:
         _print_absent(known, absent)
-    run = Run(results, name, known, paths, diff, len(cases) - len(results), narrowed)
+    run = Run(results, name, known, paths, diff, len(cases) - len(results), narrowed, show_known)
     if junit is not None:
         write_path(junit, as_junit(results, name, known))
     if tap is not None and not tap_only:
         write_path(tap, as_tap(results, known).encode("ascii"))
     if as_json:
-        click.echo(json.dumps(results_document(results, name, known), indent=1))
+        facts = {"url": url, "date": datetime.now(UTC).date().isoformat(), "suite": version_of(paths)}
+        click.echo(json.dumps(results_document(results, name, known, facts), indent=1))
     elif tap_only:
         click.echo(as_tap(results, known), nl=False)
     else:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from ...canonical import shorten
 from ...readers import InputError
-from ...readers.suite import load_cases, load_suite
+from ...readers.suite import load_cases, load_suite, of_tier, suite_version
 from ...suite.document import Case
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
@@ -51,8 +52,8 @@ def filter_options(command: F) -> F:
             "room_versions",
             metavar="V",
             multiple=True,
-            type=click.Choice(tuple(ROOM_VERSIONS)),
-            help="Use only cases of this room version. May be given several times.",
+            help="Use only cases of this room version: 1 to 12, or the name of one of the optional tier. May"
+            " be given several times.",
         ),
         click.option(
             "--operation",
@@ -119,20 +120,36 @@ def select_cases(
 ) -> list[Case]:
     """Read cases, and keep those of the given operations, room versions and names. Empty means all.
 
+    Args:
+        paths: files and folders; none means the suite.
+        operations: the operations to keep.
+        room_versions: the room versions to keep.
+        globs: patterns of names to keep.
+        optional: keep the cases of the optional tier too. They are kept anyway if no others are left.
+
     Raises:
         OSError: if a file cannot be read.
         RoomverError: if a file is invalid, or no case is left.
     """
+    every = read_cases(paths, optional=True)
+    if unknown := set(room_versions) - {case.room_version for case in every} - set(ROOM_VERSIONS):
+        raise InputError(_where(paths), f"no case is of room version {shorten(min(unknown))}")
     selected = [
         case
-        for case in read_cases(paths, optional=optional)
+        for case in every
         if (not operations or case.operation in operations)
         and (not room_versions or case.room_version in room_versions)
         and (not globs or any(fnmatchcase(case.name, glob) for glob in globs))
     ]
     if not selected:
         raise InputError(_where(paths), "no case matches")
-    return selected
+    return of_tier(selected, optional=optional)
+
+
+def by_operation(cases: list[Case]) -> list[Case]:
+    """Return cases with their operations in the order of `OPERATIONS`, in which they build on each other."""
+    ranks = {operation: rank for rank, operation in enumerate(OPERATIONS)}
+    return sorted(cases, key=lambda case: ranks.get(case.operation, len(ranks)))
 
 
 def take_shard(cases: list[Case], shard: Shard | None, paths: Sequence[Path]) -> list[Case]:
@@ -153,17 +170,30 @@ def _where(paths: Sequence[Path]) -> str:
     return ", ".join(map(str, paths)) or "the suite"
 
 
+def version_of(paths: Sequence[Path]) -> str:
+    """Return the version of the suite that some paths are; empty if they are not one release.
+
+    Without any path it is that of the suite that ships with the package.
+    """
+    if not paths:
+        return suite_version()
+    version = _manifest(paths[0]).get("version") if len(paths) == 1 else None
+    return version if isinstance(version, str) else ""
+
+
 def has_whole_suite(paths: Sequence[Path]) -> bool:
     """Tell whether the cases of some paths are at least those of a whole suite.
 
     They are without any path, and if one of them is the folder of a release, whose manifest says so.
     """
-    return not paths or any(map(_is_release, paths))
+    return not paths or any(map(_manifest, paths))
 
 
-def _is_release(path: Path) -> bool:
+def _manifest(path: Path) -> Mapping[str, Any]:
+    """Return the manifest of a release; empty if the path is not the folder of one."""
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("suite") == "roomver-vectors"
+        return {}
+    is_release = isinstance(manifest, dict) and manifest.get("suite") == "roomver-vectors"
+    return manifest if is_release else {}

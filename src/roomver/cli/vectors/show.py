@@ -17,6 +17,7 @@ from ...types import EventId, JsonObject, JsonValue
 from ..common import example
 from ..escaped import printable
 from ..trace import trace_lines
+from .covered import covered_lines
 from .numbering import Renumber, cited_ids, event_words, numbers_of, order_events, renumbering
 from .results import expected_json
 from .selection import paths_argument, read_cases
@@ -85,6 +86,10 @@ def show_lines(result: CaseResult) -> Iterator[str]:
     yield f"roomver {result.outcome.value}{result.reason and ': '}{result.reason}"
     if result.got is not None:
         yield from _value_lines(result.got, renumber)
+    if steps := list(covered_lines(case)):
+        yield ""
+        yield "step by step"
+        yield from (f"  {line}" for line in steps)
     if case.operation == "resolve":
         yield from map(renumber, _resolution_lines(case))
 

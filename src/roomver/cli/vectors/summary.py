@@ -1,6 +1,6 @@
 """The results of a run as a terminal shows them: a table, the failed cases, the totals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -33,6 +33,7 @@ from .results import (
 _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
 _SHOWN: Final = 600  # characters of an outcome
 _LINE: Final = 4 * _SHOWN  # characters of a line before it is broken
+_WHOLE_CRASHES: Final = 3  # cases without an answer, for the same reason, that are shown whole
 _EDGES: Final = 2  # cells of a table beside its columns
 _STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
 
@@ -49,6 +50,7 @@ class Run:
         diff: whether to show how each output differs.
         left: how many cases were not run, because the run stopped at a failure.
         narrowed: whether the cases were chosen: by name, operation or room version, or as a part of a suite.
+        show_known: whether to print the failures that are known, too.
     """
 
     results: Sequence[CaseResult]
@@ -58,6 +60,7 @@ class Run:
     diff: bool = False
     left: int = 0
     narrowed: bool = False
+    show_known: bool = False
 
     @property
     def new(self) -> list[CaseResult]:
@@ -95,12 +98,10 @@ def print_results(run: Run) -> None:
     out = console()
     for table in _tables(run.results, min(out.width, _WIDTH)):
         print_table(table)
-    for result in run.new:
-        style: str | None = "bold red"  # of the first line
-        for line in failure_lines(result, diff=run.diff, paths=run.paths):
-            out.print(line, style=style, soft_wrap=True)
-            style = None
-        out.print()
+    if run.show_known:
+        listed = [one for one in run.results if one.outcome is Outcome.FAILED and as_listed(one, run.known)]
+        _print_failures(out, run, listed, "yellow")
+    _print_failures(out, run, run.new, "bold red")
     if run.fixed:
         _print_fixed(out, run)
     if run.known.file and any(one.got is None for one in run.new):
@@ -108,6 +109,13 @@ def print_results(run: Run) -> None:
     if run.new and not run.diff:
         out.print("--diff shows how each output differs", soft_wrap=True)
     out.print(printable(f"{run.implementation}: {_totals(run)}"), soft_wrap=True)
+
+
+def _print_failures(out: Console, run: Run, failures: Iterable[CaseResult], style: str) -> None:
+    for group in _alike(failures, diff=run.diff, paths=run.paths):
+        for number, line in enumerate(group):
+            out.print(line, style=None if number else style, soft_wrap=True)
+        out.print()
 
 
 def _print_fixed(out: Console, run: Run) -> None:
@@ -189,7 +197,41 @@ def _table(
     return table
 
 
-# One failure
+# The failures
+
+
+def _alike(failures: Iterable[CaseResult], *, diff: bool, paths: Sequence[Path]) -> Iterator[list[str]]:
+    """Yield the lines on failed cases, those together that differ in nothing but the room version.
+
+    A program that is broken dies at each case: from the fourth one on, such a failure has one line.
+    """
+    groups: dict[str, list[CaseResult]] = {}
+    lines: dict[str, list[str]] = {}
+    dead: dict[str, int] = {}
+    for result in failures:
+        if result.got is None:
+            dead[result.reason] = dead.get(result.reason, 0) + 1
+            if dead[result.reason] > _WHOLE_CRASHES:
+                case = result.case
+                short = (
+                    f"FAILED {case.name}: {case.operation}, room version {case.room_version}: {result.reason}"
+                )
+                lines[short] = _wrapped(short, "  ")
+                continue
+        told = list(failure_lines(result, diff=diff, paths=paths))
+        alike = _any_version(" ".join(line.strip() for line in told), result.case)
+        groups.setdefault(alike, []).append(result)
+        lines.setdefault(alike, told)
+    for key, told in lines.items():
+        others = [result.case.name for result in groups.get(key, ())[1:]]
+        yield [*told, *_wrapped(f"  the same: {', '.join(others)}", "    ")] if others else told
+
+
+def _any_version(text: str, case: Case) -> str:
+    """Return a text on a case without what names its room version."""
+    any_name = case.name.replace(f".v{case.room_version}", ".v")
+    text = text.replace(case.name, any_name).replace(f"room version {case.room_version}", "room version")
+    return text.replace(f"/rooms/v{case.room_version}/", "/rooms/v/")
 
 
 def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> Iterator[str]:
@@ -202,6 +244,8 @@ def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> I
     """
     case = result.case
     yield from _wrapped(f"FAILED {case.name}: {case.operation}, room version {case.room_version}", "  ")
+    if result.got is None:
+        yield from _wrapped(f"  {result.reason}", "  ")
     if case.notes:
         yield from _wrapped(f"  {case.notes}", "  ")
     yield from _source(case)
@@ -217,7 +261,7 @@ def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> I
             yield from _wrapped(f"  expected {brief(one.outcome, _SHOWN)}{reason}", " " * 11)
         if result.got is not None:
             yield from _wrapped(f"  got      {brief(result.got, _SHOWN)}", " " * 11)
-    if result.reason:
+    if result.reason and result.got is not None:
         yield from _wrapped(f"  {result.reason}", "  ")
     if diff:
         # In one line, to be copied.

@@ -1,0 +1,62 @@
+"""For a case on one event: what redaction removes, and which bytes are hashed or signed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ...canonical import encode_canonical
+from ...errors import RoomverError
+from ...hashing import essential_bytes, signed_bytes
+from ...pdu import unpack
+from ...redaction import redact
+from ...suite.document import Case
+from ...suite.inputs import read_object, read_version
+from ...types import JsonObject
+from ...versions import EventIdForm, RoomVersion
+
+_NOT_HASHED: Final = ("hashes", "signatures", "unsigned")
+_REDACTING: Final = ("redact", "event_id", "verify_signatures")
+
+
+def covered_lines(case: Case) -> Iterator[str]:
+    """Yield the steps from the event of a case to its hash, its signatures or its redacted form.
+
+    Yields nothing for another operation, and where roomver answers with an error.
+    """
+    try:
+        version = read_version(case.room_version, case.definition)
+        if case.operation == "event_id" and version.event_id_form is EventIdForm.CHOSEN:
+            return
+        lines = list(_lines(case, version))
+    except RoomverError:
+        return  # the output of roomver shows the error
+    yield from lines
+
+
+def _lines(case: Case, version: RoomVersion) -> Iterator[str]:
+    if case.operation == "sign_json":
+        yield f"the signature covers {_text(signed_bytes(read_object(case.input, 'object')))}"
+    elif case.operation == "content_hash":
+        pdu = read_object(case.input, "event")
+        rest = {key: value for key, value in pdu.items() if key not in _NOT_HASHED}
+        yield _removed("left out", pdu, rest)
+        yield f"SHA-256 of {_text(encode_canonical(rest, strict=version.strict_canonical_json))}"
+    elif case.operation in _REDACTING:
+        pdu = read_object(case.input, "event")
+        redacted = redact(pdu, version)
+        yield _removed("redaction removes", pdu, redacted)
+        before, after = pdu.get("content"), redacted.get("content")
+        if type(before) is dict and type(after) is dict:
+            yield _removed("and from content", before, after)
+        essential = essential_bytes(*unpack(pdu, version))
+        if case.operation == "event_id":
+            yield f"SHA-256, without signatures, of {_text(essential)}"
+        elif case.operation == "verify_signatures":
+            yield f"a signature covers {_text(essential)}"
+
+
+def _removed(what: str, before: JsonObject, after: JsonObject) -> str:
+    return f"{what}: {', '.join(sorted(before.keys() - after.keys())) or '-'}"
+
+
+def _text(covered: bytes) -> str:
+    return f"{len(covered):,} bytes: {covered.decode()}"
