@@ -104,7 +104,9 @@ def test_results_say_when_and_on_what_they_were_made(tmp_path: Path) -> None:
     assert document["url"] == "https://example.org/x"
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", document["date"])
     assert "suite" not in document
-    (tmp_path / "manifest.json").write_text(json.dumps({"suite": "roomver-vectors", "version": "7.8.9"}))
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 7.8.9\n")  # of another project
+    assert "suite" not in json.loads(run("vectors", "run", "--json", tmp_path).stdout)
+    (tmp_path / "CHANGELOG.md").write_text("# Changes to the suite\n\nText.\n\n## 7.8.9\n\n## 7.8.8\n")
     assert json.loads(run("vectors", "run", "--json", tmp_path).stdout)["suite"] == "7.8.9"
     whole = json.loads(run("vectors", "run", "--json", "--operation", "sign_json").stdout)
     assert whole["suite"] == suite_version()

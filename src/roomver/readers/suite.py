@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..canonical import shorten
 from ..suite.document import Case, is_vectors, read_vectors
@@ -49,6 +49,9 @@ def read_suite_files() -> Iterator[tuple[str, bytes]]:
             raise InputError(str(suite), str(error)) from None
 
 
+_CHANGES: Final = "CHANGELOG.md"
+
+
 def load_suite(*, optional: bool = False) -> list[Case]:
     """Read the cases of the suite that ships with the package, in the order of its files.
 
@@ -66,15 +69,21 @@ def load_suite(*, optional: bool = False) -> list[Case]:
     )
 
 
-def suite_version() -> str:
-    """Return the version of the suite that ships with the package, as its list of changes has it.
+def suite_version(folder: Path | None = None) -> str:
+    """Return the version of a suite, as its list of changes has it; empty if it has no such list.
+
+    Args:
+        folder: of the suite; by default the one that ships with the package.
 
     Raises:
         OSError: if a file cannot be read.
         InputError: if the archive is damaged.
     """
-    content = next((content for name, content in read_suite_files() if name == "CHANGELOG.md"), b"")
-    found = re.search(rb"^## ([0-9]+\.[0-9]+\.[0-9]+)", content, re.MULTILINE)
+    if folder is None:
+        content = next((content for name, content in read_suite_files() if name == _CHANGES), b"")
+    else:
+        content = (folder / _CHANGES).read_bytes() if (folder / _CHANGES).is_file() else b""
+    found = re.match(rb"# Changes to the suite\n(?:(?!## ).*\n)*## ([0-9]+\.[0-9]+\.[0-9]+)", content)
     return "" if found is None else found[1].decode("ascii")
 
 

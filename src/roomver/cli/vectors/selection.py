@@ -171,14 +171,13 @@ def _where(paths: Sequence[Path]) -> str:
 
 
 def version_of(paths: Sequence[Path]) -> str:
-    """Return the version of the suite that some paths are; empty if they are not one release.
+    """Return the version of the suite that some paths are; empty if they are not the folder of one.
 
     Without any path it is that of the suite that ships with the package.
     """
     if not paths:
         return suite_version()
-    version = _manifest(paths[0]).get("version") if len(paths) == 1 else None
-    return version if isinstance(version, str) else ""
+    return suite_version(paths[0]) if len(paths) == 1 else ""
 
 
 def has_whole_suite(paths: Sequence[Path]) -> bool:
