@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -97,14 +98,11 @@ def drawn() -> tuple[bytes, str]:
             calls.append(["text", y, text, given, options])
             return super().text(x, y, text, *given, **options)
 
-    file = PICTURE.with_suffix(".new.png")
-    try:
-        with mock.patch.object(picture, "_Brush", Brush):
-            done = run("report", str(ROOT / PICTURED), "--unsigned", "--png", "-o", str(file))
+    with TemporaryDirectory() as folder, mock.patch.object(picture, "_Brush", Brush):
+        file = Path(folder) / PICTURE.name
+        done = run("report", str(ROOT / PICTURED), "--unsigned", "--png", "-o", str(file))
         assert done.exit_code == 0, done.output
         data = file.read_bytes()
-    finally:
-        file.unlink(missing_ok=True)
     assert len(calls) > 50
     return data, hashlib.sha256(json.dumps(calls, sort_keys=True, default=str).encode()).hexdigest()
 

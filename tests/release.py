@@ -20,8 +20,10 @@ _HEADING: Final = re.compile(
 )
 # Names that are reserved for examples, and so are nobody's.
 _RESERVED: Final = re.compile(r"https://([\w.-]+\.)?(example(\.\w+)?|invalid|localhost|test)(/|$)")
-# What README and the vectors' documents say as long as the project has no name on an index.
+# What the documents say as long as the project has no name on an index.
 _UNRELEASED: Final = ("not on a package index", "not on the package index", "Nothing is released yet")
+# The folders whose pages are for users. The changelog tells what was so when it was written.
+_PAGES: Final = ("*.md", "docs/**/*.md", "vectors/*.md", "vectors/adapters/*.md", "vectors/examples/*/*.md")
 
 
 def version_of(root: Path) -> str:
@@ -57,10 +59,11 @@ def problems(root: Path, tag: str | None = None) -> Iterator[str]:
             yield f"pyproject.toml: the address for {name} is nobody's: {address}"
     if addresses.get("Source", "https://") not in (root / "SECURITY.md").read_text(encoding="utf-8"):
         yield "SECURITY.md does not say how to report at the address of the source"
-    for name in ("README.md", "vectors/README.md"):
+    for path in sorted({path for pattern in _PAGES for path in root.glob(pattern)}):
+        text = " ".join(path.read_text(encoding="utf-8").split())
         for words in _UNRELEASED:
-            if words in " ".join((root / name).read_text(encoding="utf-8").split()):
-                yield f"{name} says: {words}"
+            if words in text and path.name != "CHANGELOG.md":
+                yield f"{path.relative_to(root).as_posix()} says: {words}"
 
 
 def main() -> int:

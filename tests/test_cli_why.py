@@ -27,6 +27,7 @@ from roomver.hashing import content_digest
 from roomver.unpadded import encode_unpadded
 
 SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
+VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def valid(command: str, result: Result) -> Any:
@@ -127,6 +128,50 @@ def test_the_members_of_a_room_whose_join_rule_was_reset_were_removed_unintentio
     assert {one["class"] for one in data["resets"]} == {"unintended"}
     assert text.stdout.splitlines()[-1].startswith("more: roomver resolve ")
     assert text.stdout.count("  why ") == 12
+    # Since when: the time of the message that follows both branches.
+    since = "was lost at the merge of 2025-10-09 08:53:40Z. When the resolution tried "
+    assert since in flat(text)
+    assert since in data["summary"]
+
+
+def test_a_change_that_is_lost_again_is_told_with_the_first_merge_that_lost_it() -> None:
+    text, data = ask("resets", str(VECTORS / "rooms" / "v11.jsonl"))
+    lost = [one["lost"] for one in data["resets"]]
+    (again,) = {one for one in lost if lost.count(one) > 1}
+    first, second = (one["merge"] for one in data["resets"] if one["lost"] == again)
+    told = text.stdout.split("\n\n")
+    of_it = [one for one in told if f"({again[:9]}, " in one]
+    (at_first,) = (one for one in of_it if f"({first[:9]}, " in one)
+    (at_second,) = (one for one in of_it if f"({second[:9]}, " in one)
+    assert "  since " not in at_first
+    assert "  since     2026-11-24 20:03:55Z, the merge at which it was lost first\n" in at_second
+    assert text.stdout.count("  since ") == 1
+
+
+def test_the_merge_of_the_newest_events_has_no_time(write: Write) -> None:
+    room = base_room("10")
+    fork = Branches(room)
+    with fork.side():
+        room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in room.events.values()]
+    file = write("room.jsonl", [header("10"), *lines])
+    text, _ = ask("resets", file, "--unsigned")
+    assert "was lost at the merge of the newest events. When the resolution tried " in flat(text)
+    text, _ = ask("history", file, "m.room.topic", "--unsigned")
+    assert f'RESET {BOB}\'s topic "x"' in flat(text)
+    assert "was undone: the key went back to having no event as designed: when the resolution" in flat(text)
+
+
+def test_the_history_says_what_a_change_was_lost_to_and_why(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    text, _ = ask("history", database, room_named("local-v12"), "m.room.topic")
+    _, _, told = flat(text).partition("RESET ")
+    assert told.startswith('@yan:remote.example\'s topic "Fork 3, of a moderator" ($480y1VcK, ')
+    assert 'was undone: the key went back to @mallory:remote.example\'s topic "Fork 1, there" (' in told
+    assert "as designed: when the resolution tried $480y1VcK, it refused it: m.room.topic needs" in told
+    assert "came on another branch. soft-failed " in told
 
 
 def test_resets_with_the_same_reason_are_told_once() -> None:

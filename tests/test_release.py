@@ -28,8 +28,11 @@ GOOD = {
     + f'Source = "{SOURCE}"\n',
     "SECURITY.md": f"Report at {SOURCE}.\n",
     "README.md": "Install it.\n",
+    "docs/first/steps.md": "Begin.\n",
     "vectors/README.md": "Take them.\n",
+    "vectors/adapters/README.md": "Run them.\n",
 }
+PAGES = [name for name in GOOD if name.endswith("E.md") or name.startswith("docs/")]
 
 
 def project(folder: Path, **changed: str) -> Path:
@@ -56,7 +59,10 @@ def test_a_project_that_is_ready_has_no_problems(tmp_path: Path) -> None:
         ("pyproject.toml", "Source", "Home", "no address for Source"),
         ("pyproject.toml", f'Issues = "{SOURCE}', 'Issues = "https://git.example.org', "Issues is nobody's"),
         ("SECURITY.md", SOURCE, "home", "SECURITY.md does not say"),
-        ("README.md", "Install it.", "It is not on a\npackage index yet.", "README.md says: not on a"),
+        *(
+            (page, GOOD[page], "It is not on a\npackage index yet.", f"{page} says: not on a")
+            for page in PAGES
+        ),
     ],
 )
 def test_each_problem_is_told(name: str, old: str, new: str, told: str, tmp_path: Path) -> None:
@@ -69,7 +75,8 @@ def test_each_problem_is_told(name: str, old: str, new: str, told: str, tmp_path
 
 def test_this_checkout_is_read() -> None:
     assert version_of(ROOT) == __version__
-    known = ("CHANGELOG.md", "pyproject.toml has no address", "README.md says", "vectors/README.md says")
+    pages = ("README.md", "docs/index.md", "docs/library.md", "vectors/README.md")
+    known = ("CHANGELOG.md", "pyproject.toml has no address", *(f"{page} says" for page in pages))
     assert [one for one in problems(ROOT) if not one.startswith(known)] == []
 
 

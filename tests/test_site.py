@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("sphinx", reason="Sphinx is not installed: the group docs")
 
 import roomver
+from docs.__main__ import MARK, build, claim, unsafe
+from docs.how.links import case_folders
 from docs.sitebuild import command_pages, links, llms, navigation, python_pages, staging
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +168,58 @@ def test_a_link_in_the_sources_to_nothing_is_found(tmp_path: Path) -> None:
     assert "[c](gone.md)" in found
     assert found.splitlines()[-1] == "[d](vectors/adapters/README.md) [e](docs/schemas/may.schema.json)"
     assert (tmp_path / "docs" / "schemas" / "may.schema.json").is_file()
+
+
+def test_a_link_to_a_file_of_cases_is_left_out(tmp_path: Path) -> None:
+    folders = {"auth", "base", "custom", "disputed", "receipt", "resolution"}
+    assert {*case_folders()} == folders
+    text = " ".join(f"[{folder}](../vectors/{folder}/x.json)" for folder in sorted(folders))
+    assert staging.staged("docs/vectors", text, set(), tmp_path) == (" ".join(sorted(folders)), [])
+    assert not any(tmp_path.iterdir())
+
+
+def test_pages_of_what_is_built_in_the_checkout_are_not_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("docs/a", "vectors/adapters/x/README", "benchmarks/b"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.md").touch()
+    for folder in ("target", "venv", ".venv"):
+        other = tmp_path / "vectors" / "adapters" / "x" / folder / "doc"
+        other.mkdir(parents=True)
+        (other / "other.md").touch()
+    monkeypatch.setattr(staging, "ROOT", tmp_path)
+    pages = {"docs/a", "vectors/adapters/x/README", "benchmarks/b", "CONTRIBUTING", "CHANGELOG"}
+    assert staging._documents() == pages
+
+
+@pytest.mark.parametrize("occupied", ["site", "work"])
+def test_a_folder_that_no_build_made_is_not_emptied(occupied: str, tmp_path: Path) -> None:
+    kept = tmp_path / occupied / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("years of work")
+    (problem,) = build(tmp_path / "site", tmp_path / "work")
+    assert problem.startswith(f"{kept.parent}: not a site that was built before")
+    assert kept.read_text() == "years of work"
+    assert [path.name for path in tmp_path.iterdir()] == [occupied]
+
+
+def test_a_file_is_not_a_folder_to_empty(tmp_path: Path) -> None:
+    file = tmp_path / "site"
+    file.write_text("x")
+    assert unsafe(file) is not None
+
+
+def test_a_new_an_empty_and_a_built_folder_may_be_emptied(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    assert unsafe(folder) is None
+    folder.mkdir()
+    assert unsafe(folder) is None
+    claim(folder)
+    (folder / "index.html").touch()
+    assert unsafe(folder) is None
+    (folder / MARK).unlink()
+    assert unsafe(folder) is not None
 
 
 def test_exit_codes_are_read_from_the_help() -> None:

@@ -199,7 +199,8 @@ class RoomStore:
         await self.database.write(*statements)
         if before is not None and state is not None:
             self.states.setdefault(state, before)
-        self.extremities = need.forward_extremities or self.extremities
+        if need.forward_extremities is not None:
+            self.extremities = need.forward_extremities
         self.add(need.stored)
 
     async def complete(self, need: Complete, /) -> None:

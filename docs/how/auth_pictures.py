@@ -1,6 +1,6 @@
 """Pictures of the auth events of a merge: who cites whom, and in which sets of the algorithm an event is.
 
-They look like those of `roomver graph --svg`, and use its lanes. A line leads from an event down to one of
+They use the lanes and shapes of `roomver graph --svg`. A line leads from an event down to one of
 its auth events. Lines that follow from others are left out: if an event cites P1 and P0, and P1 cites P0, no
 line leads from the event to P0.
 """
@@ -8,21 +8,17 @@ line leads from the event to P0.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from roomver.cli.people import time_text
+from roomver.cli.svg import ROW, bends, element, ground, lane_x, opening, straight
 from roomver.explain.lanes import Row, lay_out, stretches, widest
 from roomver.types import EventId
 
 from .merges import Merge
 from .words import words_of
 
-ROW: Final = 26
-"""The height of a row, in pixels."""
-_LANE: Final = 16
 _COLUMN: Final = 74
 _WIDTH_OF_TEXT: Final = 7.0  # pixels that a character takes, at most
-_LANE_COLOURS: Final = ("#2e7d32", "#1565c0", "#8e24aa", "#00838f", "#b26a00", "#5d4037")
 _LINE, _TINT = "#333333", "#fff3c4"
 
 
@@ -80,7 +76,7 @@ def auth_picture(
     place = {event_id: number for number, event_id in enumerate(order)}
     parents = [sorted(place[one] for one in _cited(merge, event_id, place)) for event_id in order]
     rows = list(lay_out(parents))
-    return "".join(_parts(merge, title, columns, tinted, order, rows))
+    return "".join(f"{part}\n" for part in _parts(merge, title, columns, tinted, order, rows))
 
 
 def _cited(merge: Merge, event_id: EventId, drawn: Mapping[EventId, int]) -> set[EventId]:
@@ -107,7 +103,7 @@ def _parts(
     events = merge.events
     texts = [words_of(events[one]) for one in order]
     labels = [merge.names[one] for one in order]
-    left = _x(widest(rows)) + 4
+    left = lane_x(widest(rows)) + 4
     after_label = left + max(map(len, labels)) * 8 + 10
     after_id = after_label + 82
     after_time = after_id + 66
@@ -115,11 +111,9 @@ def _parts(
     width = max(after_text + _COLUMN * len(columns), 16 + len(title) * _WIDTH_OF_TEXT)
     top = 2 * ROW + 14
     height = top + ROW * (len(rows) - 1) + 20
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
-        f'viewBox="0 0 {width:.0f} {height}" font-family="sans-serif" font-size="13">\n'
-    )
-    yield element("rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
+    start, end = opening(width, height)
+    yield start
+    yield ground()
     yield element("text", {"x": "8", "y": "20", "font-weight": "bold", "fill": _LINE}, title)
     for number, column in enumerate(columns):
         at = {"x": f"{after_text + _COLUMN * (number + 0.5):.0f}", "y": f"{ROW + 20}"}
@@ -132,18 +126,11 @@ def _parts(
             yield element("rect", {**box, "fill": _TINT})
     for one in stretches(rows):
         if one.bottom > one.top + 1:
-            x = f"{_x(one.lane)}"
-            ends = {
-                "x1": x,
-                "x2": x,
-                "y1": f"{top + ROW * (one.top + 1)}",
-                "y2": f"{top + ROW * one.bottom}",
-            }
-            yield element("line", {**ends, **_stroke(one.lane)})
+            yield straight(one, top + ROW * (one.top + 1), top + ROW * one.bottom)
     for row, event_id, text, label in zip(rows, order, texts, labels, strict=True):
         y = top + ROW * row.number
-        yield from _bends(row, y)
-        circle = {"cx": f"{_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": _LINE, "stroke-width": "2"}
+        yield from bends(row, y, y + ROW)
+        circle = {"cx": f"{lane_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": _LINE, "stroke-width": "2"}
         yield element("circle", {**circle, "fill": "#ffffff"}, title=event_id)
         base = f"{y + 4}"
         yield element("text", {"x": f"{left}", "y": base, "font-weight": "bold", "fill": _LINE}, label)
@@ -157,32 +144,4 @@ def _parts(
             if mark:
                 at = {"x": f"{after_text + _COLUMN * (number + 0.5):.0f}", "y": base}
                 yield element("text", {**at, "text-anchor": "middle", "fill": _LINE}, mark)
-    yield "</svg>\n"
-
-
-def _bends(row: Row, y: int) -> Iterator[str]:
-    below = y + ROW
-    bends = [(row.lane, edge.lane) for edge in row.edges]
-    if row.moved is not None:
-        bends.append((row.moved, row.lane))
-    for above_lane, lane in bends:
-        x, to = _x(above_lane), _x(lane)
-        path = f"M {x} {y} C {x} {y + ROW / 2:g} {to} {below - ROW / 2:g} {to} {below}"
-        yield element("path", {"d": path, "fill": "none", **_stroke(max(above_lane, lane))})
-
-
-def _x(lane: int) -> int:
-    return 14 + _LANE * lane
-
-
-def _stroke(lane: int) -> dict[str, str]:
-    return {"stroke": _LANE_COLOURS[lane % len(_LANE_COLOURS)], "stroke-width": "2"}
-
-
-def element(name: str, attributes: Mapping[str, str], text: str = "", title: str = "") -> str:
-    """Return an element of a picture, with its text, and with a text that is shown when one points at it."""
-    made = Element(name, dict(attributes))
-    made.text = text or None
-    if title:
-        SubElement(made, "title").text = title
-    return tostring(made, encoding="unicode") + "\n"
+    yield end

@@ -8,7 +8,6 @@ from typing import Final
 from click.testing import CliRunner
 
 from roomver.cli import main
-from roomver.resolution.mainlines import first_power_levels
 from roomver.types import EventId
 
 from .auth_pictures import Column, auth_picture, in_set, set_columns
@@ -56,10 +55,8 @@ def mainline_picture(merge: Callable[[], Merge], title: str, algorithm: str) -> 
     def position(event_id: EventId) -> str:
         if event_id not in steps.mainline_order:
             return ""
-        current = first_power_levels(found.events[event_id].auth_event_ids, found.events)
-        while current is not None and current not in mainline:
-            current = first_power_levels(found.events[current].auth_event_ids, found.events)
-        return "∞" if current is None else str(mainline.index(current))
+        path = found.mainline_path(event_id, mainline)
+        return str(mainline.index(path[-1])) if path and path[-1] in mainline else "∞"
 
     columns = [
         Column("mainline", lambda one: str(mainline.index(one)) if one in mainline else ""),

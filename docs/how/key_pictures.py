@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any, Final
 
+from roomver.cli.svg import ROW, element, ground, opening
 from roomver.hashing import compute_content_hash, compute_reference_hash
 
-from .auth_pictures import ROW, element
 from .small_rooms import small_rooms
 
 _LONGEST: Final = 46  # characters of a value that are shown
@@ -20,7 +20,8 @@ def hashes_picture(room: str, label: str) -> str:
     """
     small = small_rooms()[room]
     pdus = {line["event_id"]: line["pdu"] for line in map(json.loads, small.lines[1:])}
-    return "".join(_parts(pdus[small.labels[label]], f"{label}, an event of the room “{room}”"))
+    title = f"{label}, an event of the room “{room}”"
+    return "".join(f"{part}\n" for part in _parts(pdus[small.labels[label]], title))
 
 
 def _parts(pdu: dict[str, Any], title: str) -> Iterator[str]:
@@ -30,11 +31,9 @@ def _parts(pdu: dict[str, Any], title: str) -> Iterator[str]:
         ("reference hash", compute_reference_hash),
     ]
     width, height = 720, ROW * (len(rows) + 2) + 12
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">\n'
-    )
-    yield element("rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
+    start, end = opening(width, height)
+    yield start
+    yield ground()
     yield element("text", {"x": "8", "y": "20", "font-weight": "bold", "fill": "#333333"}, title)
     for number, (name, _) in enumerate(columns):
         at = {"x": f"{530 + 120 * number}", "y": f"{ROW + 16}", "text-anchor": "middle"}
@@ -53,7 +52,7 @@ def _parts(pdu: dict[str, Any], title: str) -> Iterator[str]:
             if mark:
                 at = {"x": f"{530 + 120 * column}", "y": f"{y}", "text-anchor": "middle", "fill": "#333333"}
                 yield element("text", at, "●")
-    yield "</svg>\n"
+    yield end
 
 
 def _values(pdu: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -1,24 +1,38 @@
 """Links from the pages to the code and to the cases of the vectors."""
 
 import ast
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from roomver.readers.archive import list_suite_files
 from roomver.readers.suite import load_cases
+from roomver.suite.document import is_vectors
 
 ROOT: Final = Path(__file__).parents[2]
+
+
+@cache
+def case_folders() -> tuple[str, ...]:
+    """Return the folders in `vectors/` whose JSON files are vector documents, sorted."""
+    first: dict[str, Path] = {}
+    for name, path in list_suite_files(ROOT / "vectors").items():
+        folder, inside, _ = name.partition("/")
+        if inside and path.suffix == ".json":
+            first.setdefault(folder, path)
+    return tuple(folder for folder, path in first.items() if is_vectors(json.loads(path.read_bytes())))
 
 
 @cache
 def case_files() -> Mapping[str, str]:
     """Return the file of each case of the vectors, as a path below the checkout."""
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "vectors").rglob("*.json")):
-        place = path.relative_to(ROOT)
-        if place.parts[1] in ("base", "auth", "resolution", "disputed"):
-            found.update((case.name, place.as_posix()) for case in load_cases([path]))
+    for folder in case_folders():
+        for path in sorted((ROOT / "vectors" / folder).rglob("*.json")):
+            place = path.relative_to(ROOT).as_posix()
+            found.update((case.name, place) for case in load_cases([path]))
     return found
 
 

@@ -12,7 +12,6 @@ from roomver.cli.people import time_text
 from roomver.event import Event
 from roomver.power import CREATE, POWER_LEVELS, Levels
 from roomver.resolution import Check
-from roomver.resolution.mainlines import first_power_levels
 from roomver.selection import list_auth_types
 from roomver.types import EventId, StateKey
 
@@ -241,13 +240,7 @@ def mainline_table(merge: Merge, algorithm: str) -> str:
     events, mainline = merge.events, steps.mainline
     rows, ranks = [], []
     for event_id in steps.mainline_order:
-        path = []
-        current = first_power_levels(events[event_id].auth_event_ids, events)
-        while current is not None:
-            path.append(current)
-            if current in mainline:
-                break
-            current = first_power_levels(events[current].auth_event_ids, events)
+        path = merge.mainline_path(event_id, mainline)
         found = bool(path) and path[-1] in mainline
         position = mainline.index(path[-1]) if found else inf
         ranks.append((-position, events[event_id].origin_server_ts, event_id))

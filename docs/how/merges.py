@@ -14,6 +14,7 @@ from roomver.cli.people import ShortIds
 from roomver.event import Event
 from roomver.readers.suite import load_suite
 from roomver.resolution import Resolution, Trace, resolve
+from roomver.resolution.mainlines import first_power_levels
 from roomver.suite.inputs import read_events, read_rejected, read_states
 from roomver.types import EventId, StateKey, StateMap
 from roomver.versions import StateResolution, get_room_version
@@ -71,6 +72,20 @@ class Merge:
                 wanted.add(one)
                 todo += self.events[one].auth_parents
         return [one for one in self.events if one in wanted]
+
+    def mainline_path(self, event_id: EventId, mainline: Sequence[EventId]) -> list[EventId]:
+        """Return the power levels that an event cites, those that they cite, and so on.
+
+        The path ends at the first ones of the mainline; if there are none, where no power levels are cited.
+        """
+        path: list[EventId] = []
+        current = first_power_levels(self.events[event_id].auth_event_ids, self.events)
+        while current is not None:
+            path.append(current)
+            if current in mainline:
+                break
+            current = first_power_levels(self.events[current].auth_event_ids, self.events)
+        return path
 
     def keys(self) -> list[StateKey]:
         """Return the keys on which the states differ, in the order of the events."""

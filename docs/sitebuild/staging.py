@@ -11,6 +11,8 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from docs.how.links import case_folders
+
 from . import command_pages, python_pages, schema_pages
 from .navigation import SECTIONS, pages
 
@@ -18,8 +20,11 @@ ROOT = Path(__file__).parents[2]
 FIRST = "docs/index"
 """The first page of the site. It is built at the top of the site, as `index`."""
 
-_CASES = ("vectors/auth/", "vectors/base/", "vectors/disputed/", "vectors/resolution/")
+_CASES = tuple(f"vectors/{folder}/" for folder in case_folders())
 """The folders of the vector files. The site does not have them: it would be 27 MB larger."""
+
+_BUILT = frozenset({"target", "venv"})
+"""Folders in which the adapters of the vectors are built. They hold pages of other projects."""
 
 _FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!-- .*? -->\n?", re.DOTALL)
@@ -116,14 +121,13 @@ def _toctree(names: Iterable[str], caption: str = "") -> str:
 def _documents() -> set[str]:
     """Return the names of the pages that the navigation must have."""
     folders = ("docs", "vectors", "benchmarks")
-    found = {
-        path for folder in folders for path in (ROOT / folder).rglob("*.md") if "target" not in path.parts
+    found = {path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.md")}
+    names = {
+        path.with_suffix("").as_posix()
+        for path in found
+        if _BUILT.isdisjoint(path.parts) and not any(part.startswith(".") for part in path.parts)
     }
-    names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in found} | {
-        "CONTRIBUTING",
-        "CHANGELOG",
-    }
-    return names - {FIRST}
+    return (names | {"CONTRIBUTING", "CHANGELOG"}) - {FIRST}
 
 
 def _recording() -> str:

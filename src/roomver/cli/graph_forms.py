@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ..explain.drawing import Drawing, Kind, Node
 from ..explain.judged import Judged
 from ..explain.lanes import Row, lay_out, stretches, widest
 from .graph_words import Words
+from .svg import ROW, bends, element, ground, lane_x, opening, straight
 
 # Judged or kind to the colour of the line and of the area.
 _COLOURS: Final = {
@@ -29,7 +29,6 @@ _COLOURS: Final = {
     "several": ("#777777", "#f2f2f2"),
 }
 _HARMLESS: Final = re.compile(r"[^A-Za-z0-9 .,_-]")
-_LANE_COLOURS: Final = ("#2e7d32", "#1565c0", "#8e24aa", "#00838f", "#b26a00", "#5d4037")
 _MISSING: Final = 5  # missing events that one event has in a picture; the rest is in its text
 
 
@@ -98,11 +97,8 @@ def mermaid_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
             yield f"  n{number} -.-> {name}[{mermaid_text(f'missing: {words.short(one)}')}]"
 
 
-_ROW: Final = 26  # pixels
-_NOTE: Final = 18  # of a line below the text of a row
-_LANE: Final = 16
+_NOTE: Final = 18  # pixels of a line below the text of a row
 _TEXT: Final = 7.3  # pixels that a character takes, at most
-_SVG: Final = "http://www.w3.org/2000/svg"
 
 
 def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
@@ -113,7 +109,7 @@ def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
     """
     rows = list(lay_out(node.parents for node in drawing.nodes))
     said = [words(node) for node in drawing.nodes]
-    left = _x(widest(rows)) + 4
+    left = lane_x(widest(rows)) + 4
     texts = [" · ".join(one.lines[: len(one.lines) - len(one.notes)]) for one in said]
     heads = words.summary()
     width = (
@@ -121,35 +117,19 @@ def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
         + max(map(len, (*texts, *heads, *(note for one in said for note in one.notes))), default=0) * _TEXT
     )
     # The height of each row; the last entry is the end.
-    heights = list(
-        accumulate((_ROW + _NOTE * len(one.notes) for one in said), initial=_ROW * (len(heads) + 1))
-    )
-    size = f"{width:.0f}", f"{heights[-1]}"
-    root = Element(
-        "svg",
-        {
-            "xmlns": _SVG,
-            "width": size[0],
-            "height": size[1],
-            "viewBox": f"0 0 {size[0]} {size[1]}",
-            "font-family": "sans-serif",
-            "font-size": "13",
-        },
-    )
-    start, end = tostring(root, encoding="unicode", short_empty_elements=False).split("></")
-    yield f"{start}>"
-    yield _element("rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
+    heights = list(accumulate((ROW + _NOTE * len(one.notes) for one in said), initial=ROW * (len(heads) + 1)))
+    start, end = opening(width, heights[-1])
+    yield start
+    yield ground()
     for number, line in enumerate(heads):
-        yield _element("text", {"x": "8", "y": f"{_ROW * (number + 1)}", "font-weight": "bold"}, line)
+        yield element("text", {"x": "8", "y": f"{ROW * (number + 1)}", "font-weight": "bold"}, line)
     for one in stretches(rows):
         if one.bottom > one.top + 1:
-            x = f"{_x(one.lane)}"
-            ends = {"x1": x, "x2": x, "y1": f"{heights[one.top + 1]}", "y2": f"{heights[one.bottom]}"}
-            yield _element("line", {**ends, **_stroke(one.lane)})
+            yield straight(one, heights[one.top + 1], heights[one.bottom])
     for row, node, text, row_text in zip(rows, drawing.nodes, texts, said, strict=True):
         places = heights[row.number], heights[row.number + 1]
         yield from _svg_row(row, node, [text, *row_text.notes], places, left, words.full(node))
-    yield f"</{end}"
+    yield end
 
 
 def _svg_row(
@@ -166,34 +146,12 @@ def _svg_row(
         title: what is shown at the dot.
     """
     y, below = places
-    bends = [(row.lane, edge.lane) for edge in row.edges]
-    if row.moved is not None:
-        bends.append((row.moved, row.lane))
-    for above_lane, lane in bends:
-        x, to = _x(above_lane), _x(lane)
-        path = f"M {x} {y} C {x} {y + _ROW / 2} {to} {below - _ROW / 2} {to} {below}"
-        yield _element("path", {"d": path, "fill": "none", **_stroke(max(above_lane, lane))})
+    yield from bends(row, y, below)
     line, area = _COLOURS[_look(node)]
-    circle = {"cx": f"{_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": line, "stroke-width": "2"}
-    yield _element("circle", {**circle, "fill": area}, title=title)
+    circle = {"cx": f"{lane_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": line, "stroke-width": "2"}
+    yield element("circle", {**circle, "fill": area}, title=title)
     for number, text in enumerate(lines):
-        yield _element("text", {"x": f"{left}", "y": f"{y + 4 + _NOTE * number}", "fill": line}, text)
-
-
-def _x(lane: int) -> float:
-    return 12 + _LANE * lane
-
-
-def _stroke(lane: int) -> dict[str, str]:
-    return {"stroke": _LANE_COLOURS[lane % len(_LANE_COLOURS)], "stroke-width": "2"}
-
-
-def _element(name: str, attributes: Mapping[str, str], text: str = "", title: str = "") -> str:
-    element = Element(name, dict(attributes))
-    element.text = text or None
-    if title:
-        SubElement(element, "title").text = title
-    return tostring(element, encoding="unicode")
+        yield element("text", {"x": f"{left}", "y": f"{y + 4 + _NOTE * number}", "fill": line}, text)
 
 
 FORMS: Final[Mapping[str, Callable[[Drawing, Words], Iterator[str]]]] = {

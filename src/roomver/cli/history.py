@@ -12,6 +12,8 @@ from ..errors import counted
 from ..explain.change import levels_said
 from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Valued, list_keys, tell_history
 from ..explain.judged import Judged
+from ..explain.resets import ExplainedReset, explain_resets
+from ..explain.said import event, said
 from ..power import POWER_LEVELS
 from ..types import EventId
 from .asked import Asked, room_command
@@ -25,6 +27,8 @@ from .said import Teller, call_text, folded, key_words, print_line
 from .tables import print_table
 
 _INDENT: Final = 13  # where the words of a step begin
+
+_Undone = dict[tuple[EventId | None, EventId], ExplainedReset]
 
 
 @click.command(
@@ -41,7 +45,8 @@ def history(asked: Asked) -> None:
 
     TYPE is an event type and KEY a state key. Without KEY it is the empty key, if an event of the room has
     it; otherwise all keys of the type are listed. The order is that of the replay, oldest first. A merge is
-    listed if the key had different values on its branches; RESET marks a change that a merge undid.
+    listed if the key had different values on its branches; RESET marks a change that a merge undid, with the
+    event that it was lost to, and why.
 
     Exit code: 0 answered, 2 usage error or unreadable file, 3 the current value is unknown.
     """
@@ -66,7 +71,9 @@ def history(asked: Asked) -> None:
         else:
             unset = not any(isinstance(step, Valued) for step in told.steps)
             hint = _meant(loaded, kind) if unset else ""
-            _print(told, teller, asked, loaded.replay.lacking(None) if unknown else [], hint)
+            undone = _undone(loaded, told) if told.lost else {}
+            missing = loaded.replay.lacking(None) if unknown else []
+            _print(told, undone, teller, asked, missing, hint)
     raise click.exceptions.Exit(3 if unknown else 0)
 
 
@@ -116,14 +123,24 @@ def _summary(told: History, teller: Teller) -> str:
     return f"{key_words(told.key)}: {happened}. {now}"
 
 
-def _print(told: History, teller: Teller, asked: Asked, missing: list[EventId], hint: str) -> None:
+def _undone(loaded: LoadedRoom, told: History) -> _Undone:
+    """Explain each change of the key that a merge undid, by the merge and the event that was lost."""
+    only = [one for one in loaded.replay.resets() if one.key == told.key]
+    with work_progress("merges") as progress:
+        explained = explain_resets(loaded.found, progress=progress, only=only)
+    return {(one.merge, one.lost): one for one in explained}
+
+
+def _print(
+    told: History, undone: _Undone, teller: Teller, asked: Asked, missing: list[EventId], hint: str
+) -> None:
     out = console()
     out.print(folded(f"{_summary(told, teller)} {hint}".rstrip(), out.width), soft_wrap=True)
     if told.steps:
         out.print()
     width = out.width
     for step in told.steps:
-        for word, text in _step_lines(step, teller):
+        for word, text in _step_lines(step, undone, teller):
             print_line(_hung(f"{word:<{_INDENT}}{text}", width), out, "bold" if word == "RESET" else None)
     click.echo(f"\n{_more(told, asked, missing)}")
 
@@ -135,7 +152,7 @@ def _hung(line: str, width: int) -> str:
     return "\n".join([head + lines[0], *(" " * _INDENT + one for one in lines[1:])])
 
 
-def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
+def _step_lines(step: Step, undone: _Undone, teller: Teller) -> list[tuple[str, str]]:
     """Return what happened, as pairs of a word and a text."""
     match step:
         case Valued():
@@ -162,9 +179,21 @@ def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
             sides = "; ".join(_side(side, teller) for side in step.sides)
             value = _value(step.known, step.value, teller)
             lines = [("merge", where), ("", f"branches: {sides}"), ("", f"result: {value}")]
-            return lines + [
-                ("RESET", f"{teller.event(one)} was lost, although it is newer") for one in step.lost
-            ]
+            for one in step.lost:
+                lines += _reset_lines(undone[step.event_id, one], teller)
+            return lines
+
+
+def _reset_lines(one: ExplainedReset, teller: Teller) -> list[tuple[str, str]]:
+    """Say which change was lost to which event, and why."""
+    if one.restored is None:
+        told = said("{lost} was undone: the key went back to having no event", lost=event(one.lost))
+    else:
+        back = event(one.restored)
+        told = said("{lost} was undone: the key went back to {back}", lost=event(one.lost), back=back)
+    lines = [("RESET", teller.fresh(told)), ("", f"{one.intent.value}: {teller.text(one.why)}.")]
+    teller.again()
+    return lines
 
 
 def _side(side: Side, teller: Teller) -> str:

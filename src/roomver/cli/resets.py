@@ -11,11 +11,13 @@ from ..explain.change import where_said
 from ..explain.history import Side
 from ..explain.resets import MERGES, ExplainedReset, Intent, class_numbers, explain_resets
 from ..explain.said import event, said
+from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json
 from .explain import teller_of
 from .loaded import LoadedRoom
+from .people import time_text
 from .progress import work_progress
 from .said import Teller, call_text, folded, key_words, print_lines
 
@@ -97,10 +99,25 @@ def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Te
     alike = sum(_likeness(one, loaded) == like for one in others)
     same = f" {counted(alike, 'other has', 'others have')} the same reason, at the same merge."
     lost = teller.text(said("{lost}", lost=event(first.lost)))
+    since = _first_merges(loaded)[first.lost]
+    at = "at the merge of the newest events" if since is None else f"at the merge of {_time(since, teller)}"
     return (
         f"{counted(len(explained), 'state reset', 'state resets')} in {merges}: {numbers}.{newer} The first:"
-        f" {lost} was lost. {_sentence(teller.text(first.why))}{same if alike else ''}"
+        f" {lost} was lost {at}. {_sentence(teller.text(first.why))}{same if alike else ''}"
     )
+
+
+def _first_merges(loaded: LoadedRoom) -> dict[EventId, EventId | None]:
+    """Return the first merge at which each event was lost; None for the merge of the newest events."""
+    found: dict[EventId, EventId | None] = {}
+    for one in loaded.replay.resets():
+        found.setdefault(one.lost, one.merge)
+    return found
+
+
+def _time(merge: EventId, teller: Teller) -> str:
+    """Return when branches were merged: the time of the event that follows them."""
+    return time_text(teller.events[merge].origin_server_ts)
 
 
 def _print(
@@ -115,9 +132,10 @@ def _print(
     print_lines([_summary(explained, loaded, teller)], out)
     groups = [[one] for one in explained] if all_of_them else _grouped(explained, loaded)
     shown = groups if all_of_them else groups[:_SHOWN]
+    first = _first_merges(loaded)
     for one, *alike in shown:
         out.print(f"\n{folded(f'{key_words(one.key)}: {one.intent.value}', out.width)}", style="bold")
-        print_lines(_lines(one, teller), out)
+        print_lines(_lines(one, first[one.lost], teller), out)
         if alike:
             print_lines(_alike_lines(alike, teller), out)
     left = sum(map(len, groups[len(shown) :]))
@@ -153,13 +171,24 @@ def _alike_lines(alike: Sequence[ExplainedReset], teller: Teller) -> list[str]:
     return lines
 
 
-def _lines(one: ExplainedReset, teller: Teller) -> list[str]:
+def _lines(one: ExplainedReset, first: EventId | None, teller: Teller) -> list[str]:
+    """Return what is told of a reset.
+
+    Args:
+        one: the reset.
+        first: the first merge at which the event was lost.
+        teller: names the events.
+    """
     teller.again()
+    since = []
+    if first is not None and first != one.merge:
+        since = [f"  since     {_time(first, teller)}, the merge at which it was lost first"]
     back = "nothing" if one.restored is None else teller.event(one.restored)
     lines = [
         f"  lost      {teller.event(one.lost)}",
         f"  restored  {back}",
         f"  where     {teller.text(where_said(one.merge))}",
+        *since,
         *(f"  branch    {_side(side, teller)}" for side in one.sides),
         f"  why       {_why(one, teller)}",
     ]

@@ -37,8 +37,8 @@ class LocalRoom:
         server: the name of this server.
         room_id: the room ID.
         version: the record of the room version.
-        graph: the room's graph. The store adds each state event to it that it keeps and that was not
-            rejected, and after a restart those that it has.
+        graph: the room's graph. The store adds to it what it keeps, and after a restart what it has:
+            `roomver.RoomGraph` says which events.
         servers: the servers in the room as the response to a join named them. They count while members of
             the state are unknown.
     """
@@ -137,7 +137,7 @@ class Keep:
 
     @property
     def event(self) -> Event:
-        """The event. Add it to the room's graph if it is a state event that was not rejected."""
+        """The event. `roomver.RoomGraph` says whether to add it to the room's graph."""
         return self.stored.event
 
 

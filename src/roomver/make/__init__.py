@@ -118,7 +118,9 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
         redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it.
         prev_events: the events that it follows, at most 20; None for the forward extremities. If there are
             more than 20, those of the greatest depth are taken.
-        graph: the room's graph, if the caller keeps one.
+        graph: the room's graph, if the caller keeps one: the one that `roomver.receive.receive_steps` takes.
+            It is read where the states after the prev events differ and are resolved. It changes no result:
+            without it, the auth chains of the events that they do not agree on are fetched.
 
     Returns:
         The event with the verdict, or the verdict that refuses it.

@@ -30,7 +30,7 @@ def find_authoriser_steps(server: ServerName, *, graph: RoomGraph | None = None)
 
     Args:
         server: the server's name.
-        graph: the room's graph, if the caller keeps one.
+        graph: the room's graph, as in `roomver.make.make_steps`.
 
     Returns:
         The user with the highest level, the first by user ID among equals; None if no user of the server can.

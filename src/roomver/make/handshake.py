@@ -66,7 +66,7 @@ def template_steps(  # noqa: PLR0913 - all but three are options by keyword
         origin_server_ts: the time, in milliseconds since the epoch.
         authoriser: for a restricted join, a user of this server who may invite others, as
             `find_authoriser_steps` finds one.
-        graph: the room's graph, if the caller keeps one.
+        graph: the room's graph, as in `roomver.make.make_steps`.
 
     Returns:
         The response, or the verdict that refuses it.

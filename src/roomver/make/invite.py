@@ -49,7 +49,7 @@ def stripped_state_steps(*, graph: RoomGraph | None = None) -> Steps[list[JsonOb
     additionally be formatted according to the room version specification."
 
     Args:
-        graph: the room's graph, if the caller keeps one.
+        graph: the room's graph, as in `roomver.make.make_steps`.
 
     Raises:
         MissingEvents: naming events that the store does not have, or after which it has no state.

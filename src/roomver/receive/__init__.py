@@ -80,7 +80,9 @@ def receive_steps(  # noqa: PLR0913 - all but two are keyword-only options
             be in the store.
         from_history: whether the server fetched the event from the history of the room, after later ones.
             Such an event is not checked against the current state, and is never a forward extremity.
-        graph: the room's graph, if the caller keeps one. Add each stored state event to it.
+        graph: the room's graph, if the caller keeps one; `roomver.RoomGraph` says which events to add. It
+            changes no result. Without it, a merge of states fetches the auth chains of the events that they
+            do not agree on.
         signatures: check the signatures. Leave this out only for made-up events, which have none.
 
     Returns:

@@ -36,8 +36,8 @@ def state_before_steps(
 
     Args:
         prev_events: the IDs of its prev events. The forward extremities give the current state.
-        graph: the room's graph, if the caller keeps one, with all state events of the room. Without it, the
-            auth chains of the events that the states do not agree on are fetched.
+        graph: the room's graph, if the caller keeps one; `roomver.RoomGraph` says which events to add.
+            Without it, the auth chains of the events that the states do not agree on are fetched.
 
     Returns:
         The state. What all of the states agree on is known, even if they cannot be resolved. Without prev

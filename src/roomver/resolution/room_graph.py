@@ -20,9 +20,12 @@ WITHOUT_GIL: Final = bool(get_config_var("Py_GIL_DISABLED"))
 class RoomGraph:
     """The auth events of one room's events, for auth differences and conflicted state subgraphs.
 
-    Keep one per room, add each accepted event to it, and pass it to every `resolve`. The cost of a
-    resolution is then proportional to the differences, not to the size of the room. The graph keeps only
-    IDs, no events. Rejected events may be added too.
+    Keep one per room, and pass it to every `resolve`. The cost of a resolution is then proportional to the
+    differences, not to the size of the room. The graph keeps only IDs, no events.
+
+    Add each state event that was not rejected, soft-failed ones too, after its auth events. Messages and
+    rejected events are not needed, because no state and no auth chain of a state has them. They may be added
+    all the same, if their auth events are in the graph.
 
     The ``depth`` of an event is not used, because its sender may claim any depth. The order follows from
     the auth events.

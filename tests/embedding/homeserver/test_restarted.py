@@ -155,3 +155,20 @@ def test_a_room_that_was_left_is_joined_without_members_again(joining: Joining) 
             assert (await joining.state(store)).known[MEMBER, DAN]
 
     run(work())
+
+
+def test_no_forward_extremities_are_stored_as_none(joining: Joining) -> None:
+    async def work() -> None:
+        async with joining.opened() as store:
+            join = await joining.join(store)
+            await joining.complete(store, join)
+            assert store.extremities == {join}
+            (stored,) = (await store.events([join])).values()
+            await store.keep(federation.Keep(stored=stored, forward_extremities=frozenset()))
+            assert (await store.current()).extremities == frozenset()
+            await store.keep(federation.Keep(stored=stored))  # they stay as they are
+            assert (await store.current()).extremities == frozenset()
+        async with joining.opened() as store:
+            assert (await store.current()).extremities == frozenset()
+
+    run(work())
