@@ -216,12 +216,30 @@ def test_the_first_event_that_one_source_lacks_is_named(monkeypatch: pytest.Monk
     text, data = ask("compare", *sources)
     assert (text.exit_code, data["parting"]["kind"], data["parting"]["lacks"]) == (1, "missing event", "B")
     assert data["parting"]["event_id"].startswith("$a0rYuIYb")
-    assert flat(text).startswith("The sources differ: 2 events are only in A, the current state is the same.")
+    part = (
+        "B is a part of A: it has 9 of its 11 events, with the same outcomes, the current state is the same."
+    )
+    assert flat(text).startswith(part)
     assert_fits(text)
     assert followed(text).exit_code in (0, 1)
     text, data = ask("compare", sources[0], sources[0], "--unsigned")
     assert (text.exit_code, data["parting"]) == (0, None)
     assert "The sources agree. They have the same 11 events" in flat(text)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_event_is_a_part_of_its_room_and_has_its_version(turned: bool) -> None:
+    whole, event = case("b_room.jsonl"), case("b_after.json")
+    text, data = ask("compare", *((event, whole) if turned else (whole, event)), "--unsigned")
+    one, other = "AB" if turned else "BA"
+    told = f"{one} is a part of {other}: it has 1 of its 10 events, 1 of them is undecided there."
+    assert (text.exit_code, data["room_versions"]) == (1, ["11", "11"])
+    assert flat(text).startswith(told)
+    # The other source has what this one lacks: nobody need be asked for it.
+    assert "GET" not in text.stdout
+    assert followed(text).exit_code == 0
+    neither = run("compare", event, event, "--unsigned")
+    assert (neither.exit_code, "give --room-version" in neither.stderr) == (2, True)
 
 
 def test_a_database_is_compared_with_what_was_recorded_from_it(tmp_path: Path) -> None:

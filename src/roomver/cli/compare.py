@@ -6,13 +6,13 @@ from typing import Final
 import click
 
 from ..errors import counted
-from ..explain.compared import Cause, Compared, EntryDiffers, Parting
+from ..explain.compared import UNDECIDED, Cause, Compared, EntryDiffers, Parting
 from ..explain.comparing import Side, compare
+from ..readers.entries import NoVersion
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import call_name, console, example
 from .escaped import ascii_json
-from .lacking import fetch_lines
 from .loaded import LoadedRoom
 from .people import few_words
 from .progress import work_progress
@@ -56,9 +56,7 @@ def compare_command(asked: Asked) -> None:
         if asked.choice.named is not None or not is_room:
             raise click.UsageError("compare reads two sources of one room: A B '!ROOM'")
         asked = replace(asked, choice=asked.choice._replace(named=more[0]))
-    one = asked.alone(asked.source).load()
-    same = replace(asked, choice=asked.choice._replace(named=one.found.gathered.room_id))
-    two = same.alone(other).load()
+    first, one, second, two = _read(asked, other)
     rooms = (one, two)
     with work_progress("comparing"):
         compared = compare(_side(one), _side(two))
@@ -69,10 +67,35 @@ def compare_command(asked: Asked) -> None:
         why = {} if compared.parting is None else {"parted": " ".join(_parted(compared.parting, teller))}
         click.echo(ascii_json({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
     else:
-        _print(compared, teller, rooms, (same.alone(asked.source).call, same.alone(other).call))
-        click.echo(f"\n{_more(compared, same, other)}")
+        _print(compared, teller, rooms, (first.call, second.call))
+        click.echo(f"\n{_more(compared, first, second)}")
     wrong = not compared.agree or any(compared.otherwise)
     raise click.exceptions.Exit(1 if wrong else 3 if compared.unknown else 0)
+
+
+def _read(asked: Asked, other: str) -> tuple[Asked, LoadedRoom, Asked, LoadedRoom]:
+    """Read the two sources, each alone. One that does not give its room version has that of the other.
+
+    Returns:
+        For each, what to ask for, and the room.
+    """
+    first, second = asked.alone(asked.source), asked.alone(other)
+    try:
+        one = first.load()
+    except NoVersion:
+        two = second.load()
+        first = replace(_same_room(first, two), version=two.version)
+        return first, first.load(), _same_room(second, two), two
+    first, second = _same_room(first, one), _same_room(second, one)
+    try:
+        return first, one, second, second.load()
+    except NoVersion:
+        second = replace(second, version=one.version)
+        return first, one, second, second.load()
+
+
+def _same_room(asked: Asked, loaded: LoadedRoom) -> Asked:
+    return replace(asked, choice=asked.choice._replace(named=loaded.found.gathered.room_id))
 
 
 def _side(loaded: LoadedRoom) -> Side:
@@ -97,16 +120,17 @@ def _difference(compared: Compared) -> str:
         state = compared.entries[0]
         known = "an unknown current state" if state is None else f"a current state of {state:,} entries"
         events = counted(compared.common, "event", "events")
-        part = " as far as they are known: parts are undecided" if compared.unknown else ""
-        return f"The sources agree{part}. They have the same {events}, decisions, and {known}."
-    told = []
+        known_part = " as far as they are known: parts are undecided" if compared.unknown else ""
+        return f"The sources agree{known_part}. They have the same {events}, decisions, and {known}."
+    part = next((side for side in (0, 1) if _is_part(compared, side)), None)
+    told = [] if part is None else _of_part(compared, part)
     if compared.versions[0] != compared.versions[1]:
         told.append("the room version differs")
     for name, ids in zip("AB", compared.only, strict=True):
-        if ids:
+        if ids and part is None:
             are = "is" if len(ids) == 1 else "are"
             told.append(f"{counted(len(ids), 'event', 'events')} {are} only in {name}")
-    if compared.outcomes:
+    if compared.outcomes and part is None:
         differ = "has a different outcome" if len(compared.outcomes) == 1 else "have different outcomes"
         told.append(f"{counted(len(compared.outcomes), 'event', 'events')} {differ}")
     for entries, what in ((compared.state, "current state"), (compared.recorded_state, "recorded state")):
@@ -119,7 +143,34 @@ def _difference(compared: Compared) -> str:
         told.append("the forward extremities differ")
     if not compared.state and not any(compared.state_unknown):
         told.append("the current state is the same")
-    return f"The sources differ: {', '.join(told)}."
+    head = "The sources differ" if part is None else f"{'AB'[part]} is a part of {'BA'[part]}"
+    return f"{head}: {', '.join(told)}."
+
+
+def _of_part(compared: Compared, part: int) -> list[str]:
+    """Return what one source, which is a part of the other, has of its events."""
+    told = [f"it has {compared.common:,} of its {counted(compared.events[1 - part], 'event', 'events')}"]
+    if compared.outcomes:
+        few = len(compared.outcomes)
+        told.append(f"{few:,} of them {'is' if few == 1 else 'are'} undecided there")
+    else:
+        told.append("with the same outcomes")
+    return told
+
+
+def _is_part(compared: Compared, part: int) -> bool:
+    """Tell whether one source has a part of the other's events, and decides none of them otherwise.
+
+    Args:
+        compared: how they differ.
+        part: the one that may be a part: 0 for A, 1 for B.
+    """
+    return (
+        compared.versions[0] == compared.versions[1]
+        and bool(compared.only[1 - part])
+        and not compared.only[part]
+        and all(one.outcome[part] == UNDECIDED and not any(one.recorded) for one in compared.outcomes)
+    )
 
 
 def _parted(parting: Parting, teller: Teller) -> list[str]:
@@ -175,7 +226,7 @@ def _print(
 
 
 _ADVICE: Final = {
-    Cause.MISSING: "To do: GET it from a server that has it, and add the answer with --also FILE:",
+    Cause.MISSING: "To do: the other source has it. Read both as one room, as in the last line.",
     Cause.DROPPED: "To do: get a valid copy, or the key of its server: see `roomver keys`.",
     Cause.DECISION: "To do: the events before it differ, or the keys. Compare the checks of both sources:",
     Cause.ARRIVAL: "To do: compare what the current state was in each source when the event arrived:",
@@ -187,10 +238,7 @@ _ADVICE: Final = {
 
 def _advice(parting: Parting) -> list[str]:
     """Say what to do about the event at which the sources part."""
-    lines = [f"  {_ADVICE[parting.part]}"]
-    if parting.part is Cause.MISSING and parting.event_id is not None:
-        lines += fetch_lines(parting.event_id)
-    return lines
+    return [f"  {_ADVICE[parting.part]}"]
 
 
 def _calls(parting: Parting, calls: tuple[str, str]) -> list[str]:
@@ -234,10 +282,10 @@ def _recorded(recorded: tuple[str, str]) -> str:
     return f"; the servers recorded: {', '.join(told)}" if told else ""
 
 
-def _more(compared: Compared, asked: Asked, other: str) -> str:
+def _more(compared: Compared, first: Asked, second: Asked) -> str:
     """Return the one call that shows more."""
     parting = compared.parting
-    one, two = asked.alone(asked.source).call, asked.alone(other).call
+    one, two = first.call, second.call
     if parting is None and compared.otherwise[1] and not compared.otherwise[0]:
         one = two
     if parting is None or parting.event_id is None:
@@ -246,6 +294,6 @@ def _more(compared: Compared, asked: Asked, other: str) -> str:
         return f"more: roomver keys {one if parting.lacks == 'A' else two}"
     event = call_text(parting.event_id)
     if parting.lacks or event is None:
-        first, second = (one, other) if parting.lacks == "A" else (two, asked.source)
-        return f"more: roomver check {first} --also {call_name(second)}"
+        lacking, also = (one, second.source) if parting.lacks == "A" else (two, first.source)
+        return f"more: roomver check {lacking} --also {call_name(also)}"
     return f"more: roomver explain {one} {event}"

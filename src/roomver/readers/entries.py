@@ -56,6 +56,10 @@ class InputError(RoomverError):
         return f"{self.name}: {self.reason}"
 
 
+class NoVersion(InputError):
+    """The source does not give the version of its room."""
+
+
 class NoRoom(InputError):
     """An input that belongs beside a room and holds none, such as keys or a list of event IDs.
 

@@ -22,7 +22,7 @@ from ..known_states import Beliefs, FindStates
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .documents import Documents
-from .entries import UNCHANGED, InputError, Read, entry_of
+from .entries import UNCHANGED, InputError, NoVersion, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
 from .headers import Header
@@ -367,4 +367,4 @@ def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     if len(listed) == 1 and listed[0].events == 1:
         there = "to judge it there, roomver auth DATABASE FILE"
         reason = f"this is one event of {quoted(rooms[0])}: {there}; to check it alone, give --room-version"
-    raise InputError(files[0].name, reason)
+    raise NoVersion(files[0].name, reason)

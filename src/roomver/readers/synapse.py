@@ -12,7 +12,7 @@ from ..errors import UnknownRoomVersion
 from ..types import EventId, RoomId
 from ..versions import RoomVersion, version_named
 from .database import Database, text_of
-from .entries import InputError, with_advice
+from .entries import InputError, NoVersion, with_advice
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
 from .source import NoSuchRoom, choose_room, find_named
@@ -200,7 +200,7 @@ class SynapseSource:
         if said is None:
             if version is None:
                 reason = f"it does not give the room version of {quoted(room_id)}: give --room-version"
-                raise InputError(self.name, reason)
+                raise NoVersion(self.name, reason)
             return version
         try:
             known = version_named(said, version)
