@@ -50,8 +50,8 @@ _ONLY: Final = {
 
 
 def suite_cases() -> list[Case]:
-    """Return the cases of the vector suite."""
-    return load_cases([VECTORS])
+    """Return the cases of the vector suite, those of the optional tier too."""
+    return load_cases([VECTORS], optional=True)
 
 
 def ordered(cases: Iterable[Case], module: str) -> list[Case]:

@@ -40,6 +40,10 @@ def _create(book: Book) -> None:
     room = Room(version)
     content = dict(room.events[room.create]["content"])
     book.allow("create.plain", room, room.create, "create.allowed", versions=ALL)
+    notes = "The rules on a create event end before any of them reads the room state, whatever that is."
+    book.allow(
+        "create.state", room, room.create, "create.allowed", notes, versions=ALL, state=room.state.values()
+    )
 
     bad = room.make(ALICE, CREATE, content, "", prev=[room.create])
     book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain", versions=ALL)

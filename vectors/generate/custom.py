@@ -316,6 +316,12 @@ def _proposals(file: File) -> None:
     owned("higher", CAROL, f"{BOB}_1", False, "A state key of a user with a higher level.")
     owned("no_user", ALICE, "@", False, "A state key that begins with `@` but not with a user ID.")
     owned("other_suffix", CAROL, f"{CAROL}x", False, "The ID in this state key is of another user.")
+    notes = "What follows the user ID has 256 bytes, which is as long as it may be."
+    owned("suffix.256", CAROL, f"{CAROL}_{'x' * 255}", True, notes)
+    owned("suffix.257", CAROL, f"{CAROL}_{'x' * 256}", False, "What follows the user ID has 257 bytes.")
+    notes = "A state key without an owner has 255 bytes, which is as long as it may be."
+    owned("no_owner.255", CAROL, "x" * 255, True, notes)
+    owned("no_owner.256", CAROL, "x" * 256, False, "A state key without an owner has 256 bytes.")
 
     version = Custom(file, "org.matrix.msc3389.10", "10", None)
     relation = {"rel_type": "m.thread", "event_id": made_up_id("10", "x"), "key": "y"}
@@ -324,6 +330,13 @@ def _proposals(file: File) -> None:
     result = {**redacted(event, "10"), "content": {"m.relates_to": kept}}
     notes = "Redaction keeps `rel_type` and `event_id` of a relation."
     version.case("redact", "msc3389", {"event": event}, {"event": result}, notes)
+    for slug, odd, notes in (
+        ("emptied", {"key": "y"}, "Nothing of the relation is kept, so redaction removes it."),
+        ("no_object", "rel_type", "A relation that is not an object is removed."),
+    ):
+        event = whole("10", MESSAGE, {"body": "x", "m.relates_to": odd})
+        result = {**redacted(event, "10"), "content": {}}
+        version.case("redact", f"msc3389.{slug}", {"event": event}, {"event": result}, notes)
 
     version = Custom(file, "org.matrix.msc2870", "11", None)
     acl = {"allow": ["*"], "deny": ["x"], "allow_ip_literals": False}
