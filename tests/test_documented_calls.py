@@ -29,28 +29,30 @@ PARTS = {
 RELEASE = "tests/test_vectors_release.py"
 CLUSTER = r"--scheduler (?:tcp:|local)"
 
+HOMESERVER = "tests/embedding/homeserver/example.py"
+
 ELSEWHERE = {
-    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test|-docs)? && ": ".ci/run",
-    r"\. \.venv/bin/activate": ".ci/run",
-    r"pip install '\.\[": "pyproject.toml",
-    r"pip install \"roomver\[cli\] @ git\+https://git\.example\.org/": "tests/test_vectors_release.py",
-    r"psql ": "tests/test_sources_postgres.py",
-    r"sqlite3 ": "tests/test_sources_document.py",
-    r"curl .*https://SERVER/": "tests/test_sources_document.py",
-    r"federation_client\.py ": "tests/test_sources_document.py",
-    r"python -m homeserver ": "tests/embedding/homeserver/example.py",
-    r"curl .*localhost:800[89]/local/": "tests/embedding/homeserver/example.py",
-    r"python -m pytest -m peer ": ".ci/run",
-    r"python -m tests\.embedding\.synapse ": ".ci/run",
-    r"python -m tests\.mutation": ".ci/run",
-    r"roomver .*" + CLUSTER: "tests/all_rooms/test_cluster.py",
-    r"roomver vectors run --impl \"\$ADAPTER\"": "tests/test_vectors_release.py",
-    r"jq -r ": "tests/all_rooms/test_run.py",
-    r"(?:set -eu|VERSION=|SHA256=|URL=|COMMIT=|curl -fsSL|echo \"\$SHA256|tar xzf)": RELEASE,
+    r"python3 -m venv (?:--upgrade-deps )?\.venv(?:-test|-docs)? && ": (".ci/run", "run_readme_command"),
+    r"pip install '\.\[": (".ci/run", 'pip" install'),
+    r"pip install \"roomver\[cli\] @ git\+https://git\.example\.org/": (".ci/run", "git+file://"),
+    r"psql ": ("tests/test_sources_postgres.py", 'find_program("psql")'),
+    r"sqlite3 ": ("tests/test_sources_document.py", 'startswith("sqlite3 ")'),
+    r"curl .*https://SERVER/": ("tests/test_fetching.py", '"curl "'),
+    r"jq -r ": ("tests/test_fetching.py", '"jq "'),
+    r"python -m homeserver ": (HOMESERVER, '"-m", "homeserver"'),
+    r"curl .*localhost:800[89]/local/": (HOMESERVER, "/local/"),
+    r"python -m pytest -m peer ": (".ci/run", "-m peer"),
+    r"python -m tests\.embedding\.synapse ": (".ci/run", "-m tests.embedding.synapse"),
+    r"python -m tests\.mutation": (".ci/run", "-m tests.mutation"),
+    r"roomver .*" + CLUSTER: ("tests/all_rooms/test_cluster.py", "--scheduler"),
+    r"roomver vectors run --impl \"\$ADAPTER\"": (RELEASE, "recipe"),
+    r"(?:set -eu|VERSION=|SHA256=|URL=|COMMIT=|curl -fsSL|echo \"\$SHA256|tar xzf)": (RELEASE, "recipe"),
 }
-"""Command lines that run elsewhere, each with the file that runs them."""
+"""Command lines that run elsewhere, each with the file that runs them and the words there that do."""
 
 NEVER = {
+    r"\. \.venv/bin/activate": "changes the shell that the reader types into",
+    r"federation_client\.py ": "a script in Synapse's repository, which its package does not have",
     r"dask scheduler |ssh node[12] dask worker ": "needs other machines",
     r"helm install |kubectl apply ": "needs a cluster of Kubernetes",
 }
@@ -114,8 +116,8 @@ def test_every_place_is_used_and_exists() -> None:
     lines = [line for document in DOCUMENTS for line in shell_lines(read(document))]
     for pattern in (*ELSEWHERE, *NEVER):
         assert any(re.match(pattern, line) for line in lines), pattern
-    for place in ELSEWHERE.values():
-        assert (ROOT / place).is_file()
+    for place, words in ELSEWHERE.values():
+        assert words in read(place), (place, words)
 
 
 @pytest.mark.parametrize("document", MANUAL)
