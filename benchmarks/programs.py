@@ -52,6 +52,7 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
     ("deep v11", DENDRITE): _FIRST_LEVELS,
     ("busy v12", DENDRITE): _ALGORITHM_2,
     ("busy v11", REZZY): _NO_DIFFERENCE,
+    ("busy v12", REZZY): _NO_DIFFERENCE,
     ("hq v12", REZZY): _JOIN_RULES,
     ("storm v1", REZZY): _ONE_ORDER,
 }

@@ -93,7 +93,7 @@ class Event(Fields):
     def trusted(cls, pdu: JsonObject, version: RoomVersion | str, event_id: EventId) -> "Event":
         """Return an event that was checked before, from a server's own store.
 
-        It takes less than a fifth of the time of `parse_event`, because it looks at little: the types of the
+        It takes about a fifth of the time of `parse_event`, because it looks at little: the types of the
         keys that the rules read, and the types of the entries of ``prev_events`` and ``auth_events``. **Not
         checked:** the size, the grammar of the sender and of the room ID, the range of numbers, how many
         events are cited, what is inside ``content``, ``signatures`` and ``unsigned``, and whether all of it

@@ -32,7 +32,8 @@ def test_nothing_breaks(name: str) -> None:
 # soft-failed event follows a missing one; an outlier is cited by one given state and held by a later one; a
 # given state has an event of another branch; an undecided event came before the one at which the server
 # seemed to enter the room; an event after a gap cites one of another branch, after the same gap; a server has
-# accepted an event that the rules refuse, and a given state has it.
+# accepted an event that the rules refuse, and a given state has it; twice, a server whose decisions are followed
+# accepted such an event, so that its states are no less true for it.
 _FOUND = [
     """{"version": "10", "seed": 889366, "length": 7, "odd": true, "gone": [0, 9, 0, 0, 0, 10],
     "restrictions": [], "unheard": false, "given": 0, "soft_failure": true, "shuffled": true,
@@ -49,6 +50,12 @@ _FOUND = [
     "soft_failed": []}""",
     """{"version": "9", "seed": 264372, "length": 23, "odd": true, "gone": [24, 3], "restrictions": [],
     "unheard": false, "given": 75348, "soft_failure": true, "shuffled": true, "rejected": [],
+    "soft_failed": []}""",
+    """{"version": "5", "seed": 824158, "length": 14, "odd": true, "gone": [4, 15], "restrictions": [],
+    "unheard": false, "given": 522561, "soft_failure": false, "shuffled": false, "rejected": [],
+    "soft_failed": []}""",
+    """{"version": "9", "seed": 715598, "length": 30, "odd": false, "gone": [33], "restrictions": [23],
+    "unheard": false, "given": 474802, "soft_failure": true, "shuffled": false, "rejected": [34],
     "soft_failed": []}""",
 ]
 

@@ -576,7 +576,9 @@ class Fold:
                 event_id, status, by_auth_events, unknown=keys, why_unknown=error.reason, lack=error.lack
             )
         if vouched and not by_state.allowed and event_id in self.believed:
-            self.doubted.add(event_id)
+            # The decision of the server that is followed settles it: its own states are no less true for it.
+            if self.decisions is None or not self.decisions.made_for(event_id):
+                self.doubted.add(event_id)
             keys = tuple(sorted({CREATE, *select_auth_types(event)}))
             why, lack = f"{VOUCHED_AND_REFUSED}: {by_state}", Lack.AGREEMENT
             return Outcome(
