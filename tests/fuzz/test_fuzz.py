@@ -32,8 +32,8 @@ def test_nothing_breaks(name: str) -> None:
 # soft-failed event follows a missing one; an outlier is cited by one given state and held by a later one; a
 # given state has an event of another branch; an undecided event came before the one at which the server
 # seemed to enter the room; an event after a gap cites one of another branch, after the same gap; a server has
-# accepted an event that the rules refuse, and a given state has it; twice, a server whose decisions are followed
-# accepted such an event, so that its states are no less true for it.
+# accepted an event that the rules refuse, and a given state has it; twice, a server whose decisions are
+# followed accepted such an event, so that its states are no less true for it.
 _FOUND = [
     """{"version": "10", "seed": 889366, "length": 7, "odd": true, "gone": [0, 9, 0, 0, 0, 10],
     "restrictions": [], "unheard": false, "given": 0, "soft_failure": true, "shuffled": true,
