@@ -232,7 +232,7 @@ def test_one_event_is_a_part_of_its_room_and_has_its_version(turned: bool) -> No
     whole, event = case("b_room.jsonl"), case("b_after.json")
     text, data = ask("compare", *((event, whole) if turned else (whole, event)), "--unsigned")
     one, other = "AB" if turned else "BA"
-    told = f"{one} is a part of {other}: it has 1 of its 10 events, 1 of them is undecided there."
+    told = f"{one} is a part of {other}: it has 1 of its 10 events. The event of both is undecided in {one}"
     assert (text.exit_code, data["room_versions"]) == (1, ["11", "11"])
     assert flat(text).startswith(told)
     # The other source has what this one lacks: nobody need be asked for it.
