@@ -122,8 +122,8 @@ def _difference(compared: Compared) -> str:
     all_same = compared.same == compared.common
     if compared.agree:
         state = compared.entries[0]
-        entries = f"{state or 0:,}{' known' if any(compared.state_unknown) else ''} entries"
-        known = "an unknown current state" if state is None else f"a current state of {entries}"
+        which = "known entries" if any(compared.state_unknown) else "entries"
+        known = "an unknown current state" if state is None else f"a current state of {state:,} {which}"
         events = counted(compared.common, "event", "events")
         known_part = " as far as they are known: parts are undecided" if compared.unknown else ""
         decisions = ", decisions," if all_same else ""
