@@ -128,7 +128,8 @@ def surviving(old: Any, new: Any) -> set[str]:
 def test_a_recorded_room_keeps_its_decisions_and_nothing_else(version: str, tmp_path: Path) -> None:
     source, target = ROOMS / f"v{version}.jsonl", tmp_path / "out.jsonl"
     result = run("record", str(source), "--anonymise", "-o", str(target))
-    assert (result.exit_code, result.stderr) == (0, "")
+    written = len(target.read_bytes().splitlines()) - 1
+    assert (result.exit_code, result.stderr) == (0, f"roomver: {written} events written to {target}\n")
     old = [json.loads(line) for line in source.read_text().split("\n") if line]
     said = [old[0]["room_id"], list(old[0]["keys"]), *old[1:]]
     new = [json.loads(line) for line in target.read_text().split("\n") if line]
@@ -527,7 +528,8 @@ def test_states_outliers_and_beliefs_are_anonymised() -> None:
 def test_the_state_at_a_join_is_kept(name: str, tmp_path: Path) -> None:
     target = str(tmp_path / "out.jsonl")
     result = run("record", case(name), "--anonymise", "-o", target)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert result.stderr.endswith(f" written to {target}\n")
     old, new = (json.loads(run("check", "--json", path).stdout)["files"][0] for path in (case(name), target))
     for key in ("state_size", "gaps", "state_unknown"):
         assert str(new["room"][key])[:1] == str(old["room"][key])[:1]
@@ -541,7 +543,8 @@ def test_a_database_is_anonymised(tmp_path: Path) -> None:
     database.write_bytes(gzip.decompress(FIXTURE.read_bytes()))
     room = json.loads(run("rooms", "--json", str(database)).stdout)[-1]["room_id"]
     result = run("record", str(database), "--room", room, "--anonymise", "-o", "-")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    assert result.stderr == f"roomver: {len(result.stdout.splitlines()) - 1} events written\n"
     assert room not in result.stdout
 
 

@@ -207,6 +207,33 @@ def test_hostile_server_names_and_key_ids_stay_on_their_lines(seed: int, write: 
     assert_safe(text.stdout)
 
 
+def test_a_ban_is_lifted_with_the_ban_level_and_as_by_a_kick(write: Write) -> None:
+    built = public_room()
+    levels = {"users": {ALICE: 100, BOB: 50}, "ban": 60, "kick": 40}
+    built.power(levels)
+    carol, dave = "@carol:a.example", "@dave:a.example"
+    built.join(carol)
+    built.member(carol, "ban", by=ALICE)
+    built.power({**levels, "users": {**levels["users"], dave: 70}})  # type: ignore[dict-item]
+    built.join(dave)
+    room = write("room.jsonl", [header(), *entries(built)])
+    words = "lifting a ban needs the ban level 60 (set by"
+    text, _ = ask("may", room, ALICE, "unban", carol, "--unsigned")
+    assert text.exit_code == 0
+    assert words in flat(text)
+    assert "and, like a kick, the kick level 40 (set by" in flat(text)
+    text, _ = ask("may", room, BOB, "unban", carol, "--unsigned")
+    assert text.exit_code == 1
+    assert words in flat(text)
+    text, _ = ask("may", room, ALICE, "kick", BOB, "--unsigned")
+    assert "a kick needs level 40" in flat(text)
+    assert "ban" not in flat(text).partition("more:")[0].partition("the check")[0]
+    built.power({**levels, "kick": 80, "users": {ALICE: 100, dave: 70}})
+    text, _ = ask("may", write("room.jsonl", [header(), *entries(built)]), dave, "unban", carol, "--unsigned")
+    assert text.exit_code == 1
+    assert "and, like a kick, the kick level 80 (" in flat(text)
+
+
 # compare
 
 
@@ -232,7 +259,7 @@ def test_one_event_is_a_part_of_its_room_and_has_its_version(turned: bool) -> No
     whole, event = case("b_room.jsonl"), case("b_after.json")
     text, data = ask("compare", *((event, whole) if turned else (whole, event)), "--unsigned")
     one, other = "AB" if turned else "BA"
-    told = f"{one} is a part of {other}: it has 1 of its 10 events, 1 of them is undecided there."
+    told = f"{one} is a part of {other}: it has 1 of its 10 events. The event of both is undecided in {one}"
     assert (text.exit_code, data["room_versions"]) == (1, ["11", "11"])
     assert flat(text).startswith(told)
     # The other source has what this one lacks: nobody need be asked for it.
@@ -279,6 +306,18 @@ def test_hostile_rooms_are_compared(seed: int, write: Write) -> None:
 # repair
 
 
+def test_the_source_whose_state_is_judged_is_named(write: Write) -> None:
+    _, mine, theirs = server_behind(write)
+    for sources in ((mine, theirs), (theirs, mine)):  # one of them records a state
+        text, data = ask("repair", sources[0], "--also", sources[1])
+        assert f"of the server's state in {mine} would change" in data["summary"]
+        assert f"of the server's state in {mine} would change" in flat(text)
+    ids = write("ids.txt", "\n".join(data["pdu_ids"]))
+    text, data = ask("repair", mine, "--also", theirs, "--against", ids)
+    assert data["summary"].startswith("Nothing would change")
+    assert f"the server's state in {ids} agrees." in data["summary"]
+
+
 def server_behind(write: Write, *, gap: bool = False) -> tuple[Room, str, str]:
     """Write what a server recorded that lacks a topic, and what another source has."""
     built = public_room()
@@ -299,7 +338,7 @@ def test_the_repaired_state_is_told_and_resolve_reads_its_ids(
     text, data = ask("repair", mine, "--also", theirs)
     assert text.exit_code == 1
     assert flat(text).startswith(
-        "1 entry of the server's state would change: by the events, the room's state has"
+        f"1 entry of the server's state in {mine} would change: by the events, the room's state has"
     )
     topic = built.state["m.room.topic", ""].event_id
     (change,) = data["changes"]
@@ -537,3 +576,7 @@ def test_too_few_and_too_many_arguments_are_told_apart() -> None:
     assert "too few arguments: expected SOURCE ['!ROOM'] EVENT" in few.stderr
     assert "too many arguments: expected SOURCE ['!ROOM'] EVENT" in many.stderr
     assert (few.exit_code, many.exit_code) == (2, 2)
+    # The shell has made nothing of an ID without quotes.
+    assert "If EVENT was given: put an event ID in single quotes" in " ".join(few.stderr.split())
+    assert "single quotes" not in many.stderr
+    assert "single quotes" not in run("may", RESET[0]).stderr

@@ -273,7 +273,10 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         (["--around", ""], "the event ID is empty; put an event ID in single quotes"),
         (["--around", "$"], f"{SMALL + 9} event IDs start with $: $"),
         (["--since", "$", "--around", "$nothing"], "no event ID is or starts with $nothing"),
-        (["$stray"], "too many arguments"),
+        (["$stray"], "no event ID is or starts with $stray"),  # as --around
+        (["$stray", "$other"], "too many arguments"),
+        (["--around", "$other", "$stray"], "too many arguments"),
+        (["stray"], "too many arguments"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str) -> None:
@@ -281,6 +284,14 @@ def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str
     assert result.exit_code == (2 if said else 0)
     assert said in re.sub(r"\s+", " ", result.stderr)
     assert "\x1b" not in result.stderr
+
+
+def test_an_event_after_the_room_is_what_the_graph_is_drawn_around(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    drawn = run("graph", database, "local-v11", "--around", "$ldkeMfVY")
+    assert drawn.exit_code == 0
+    for words in (["local-v11", "$ldkeMfVY"], ["$ldkeMfVY"], ["--room", "local-v11", "$ldkeMfVY"]):
+        assert run("graph", database, *words).stdout.splitlines()[:9] == drawn.stdout.splitlines()[:9]
 
 
 @pytest.mark.usefixtures("_narrow")

@@ -85,8 +85,8 @@ GUIDED = {
     "a\0b": ("there is no command and no file 'a\\u0000b': see `roomver --help`",),
     "a" * 260: (f"{'a' * 260} is neither a command nor a file that can be read: see `roomver --help`",),
     "": (
-        "'' is not a command; put an event ID in single quotes, '$…', since the shell replaces $ in double"
-        " quotes",
+        "'' is not a command; put an event ID in single quotes, '$…', since without them the shell"
+        " replaces $",
     ),
 }
 
@@ -304,3 +304,28 @@ def test_the_calls_that_check_prints_have_the_options_that_change_their_answer(w
         words = shlex.split(call)
         assert [*options] == [word for word in words[2:-1] if word in options]
         assert run(*words).exit_code in (1, 3)
+
+
+def test_a_type_without_its_beginning_is_answered_with_the_whole_type(write: Write) -> None:
+    built = public_room()
+    built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    room = write("room.jsonl", [header(), *entries(built)])
+    for given in ("topic", "m.room.topik"):
+        result = run("state", room, "--type", given)
+        assert result.exit_code == 1
+        assert "has no such entry; did you mean --type m.room.topic?" in result.stderr
+        assert "did you mean m.room.topic?" in run("graph", room, "--type", given).stdout
+    for words in (["--type", "x.y"], ["--type", "m.room.topic", "--key", "x"], ["--key", "topic"]):
+        assert "did you mean" not in run("state", room, *words).stderr
+
+
+def test_a_part_of_the_name_of_a_room_is_answered_with_the_name(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    for given, named in {
+        "purged": "the nearest name is 'purged-v9'",
+        "LATE": "the nearest names are 'late-v1', 'late-v10'",
+        "finishd-v12": "the nearest name is 'finished-v12'",
+    }.items():
+        result = run("check", database, given)
+        assert (result.exit_code, named in result.stderr) == (2, True), result.stderr
+    assert "nearest" not in run("check", database, "--room", "zzz").stderr

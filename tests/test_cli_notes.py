@@ -48,7 +48,8 @@ def test_notes_follow_the_answer(call: str, room: tuple[str, str]) -> None:
 def test_notes_follow_the_message_that_there_is_no_answer(room: tuple[str, str]) -> None:
     told = run("explain", room[0], "$nothing").stderr
     assert "no event ID is or starts with $nothing" in told.splitlines()[0]
-    assert "could not be checked" in told
+    assert "1 event is left out" in told
+    assert "could not be checked" not in told  # it is about an answer
 
 
 def test_a_cached_room_has_its_notes_after_the_answer(room: tuple[str, str], tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_room_is_not_a_state(write: Write) -> None:
     [
         (
             ["auth", "--room", "ROOM", ""],
-            "put an event ID in single quotes, '$…', since the shell replaces $",
+            "put an event ID in single quotes, '$…', since without them the shell replaces $",
         ),
         (
             ["event-id", "--room-version", "11", ""],

@@ -7,6 +7,7 @@ import pytest
 from builder import BOB
 from command_line import Write, header, public_room, run
 from command_line import entries as lines_of
+from homeservers import unpacked_sqlite
 from rich.table import Table
 
 from roomver.cli.tables import print_table, wrapped
@@ -138,3 +139,35 @@ def test_no_line_of_a_table_ends_with_a_space(call: tuple[str, ...]) -> None:
     lines = run(*(one.format(room=room) for one in call)).stdout.splitlines()
     assert len(lines) > 2
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+ROOMS_APART = ("!BLKWRAyFuuiIzErQHp:far.example", "!5rh9C88XB5f8HQe1N2t9hJcv3C8ng9aJYgdq-8mlrc4")
+
+
+@pytest.mark.parametrize("room_id", ROOMS_APART)
+def test_a_table_does_not_break_a_room_id(
+    room_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run("check", str(unpacked_sqlite(tmp_path)), room_id).stdout.split("\n\n")[0]
+    assert room_id in table
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_state_fits_the_width_and_says_what_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    wide = run("state", database, "local-v11")
+    told = "roomver: contents that end with … are cut: --json has them whole"
+    assert told in wide.stderr.splitlines()
+    assert len(wide.stdout.splitlines()) == 13
+    for columns in (40, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        narrow = run("state", database, "local-v11")
+        assert max(len(line) for line in narrow.stdout.splitlines() if "$" not in line) <= columns
+        assert all(len(line.split()) == 1 for line in narrow.stdout.splitlines() if len(line) > columns)
+        ids = set(re.findall(r"[$][A-Za-z0-9_-]{43}", narrow.stdout))
+        assert ids == set(re.findall(r"[$][A-Za-z0-9_-]{43}", wide.stdout))
+        assert told in narrow.stderr.splitlines()
+    few = run("state", database, "local-v11", "--type", "m.room.topic")
+    assert told not in few.stderr
+    assert told not in run("state", database, "local-v11", "--json").stderr

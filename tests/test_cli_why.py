@@ -511,3 +511,19 @@ def test_a_server_that_does_not_say_what_it_soft_failed_did_not_decide_otherwise
     text, data = ask("explain", room, topic.event_id, "--unsigned")
     assert (data["outcome"], data["recorded"]) == ("soft-failed", expected)
     assert ("decided otherwise" in flat(text)) == (expected is not None)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_the_whole_id_of_the_event_has_a_line_of_its_own(
+    columns: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    database = str(unpacked_sqlite(tmp_path))
+    for short in ("$480y1VcK", "$XQEosjYO"):  # accepted, and its last line names no event; rejected
+        text, data = ask("explain", database, short)
+        assert data["event_id"].startswith(short)
+        assert f"event ID: {data['event_id']}" in text.stdout.splitlines()
+    room = case("b_after.json")
+    (missing,) = json.loads(Path(room).read_text(encoding="utf-8"))["prev_events"][:1]
+    text = run("explain", room, missing, "--room-version", "11", "--unsigned")
+    assert (text.exit_code, f"event ID: {missing}" in text.stdout.splitlines()) == (3, True), text.output

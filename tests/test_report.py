@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builder import ALICE, Room
+from builder import ALICE, BOB, Room
 from command_line import CASES, Write, entries, header, public_room, run
 from homeservers import room_named, unpacked_sqlite
 from hostile_rooms import TEXTS, hostile_room
@@ -325,6 +325,7 @@ def test_without_the_extra_it_says_what_to_install(
     result = run("report", RESET, *more, "-o", str(tmp_path / "room"))
     assert result.exit_code == 2
     assert "run pip install '.[report]' in the checkout of roomver" in result.stderr
+    assert "could not be checked" not in result.stderr  # there is no answer to doubt
     assert not (tmp_path / "room").exists()
 
 
@@ -367,11 +368,36 @@ def opened(source: str, folder: Path) -> Image.Image:
 
 
 def test_the_picture_is_a_png_of_bounded_size(write: Write, tmp_path: Path) -> None:
-    assert opened(RESET, tmp_path).size == (1200, 470 + 6 * 24 + 60 + 20 * 26)
+    assert opened(RESET, tmp_path).size == (1200, 470 + 28 + 6 * 24 + 60 + 20 * 26)
     built = public_room()
     for _ in range(60):
         built.add("m.room.message", ALICE, {"body": "x"})
-    assert opened(write("room.jsonl", [header(), *entries(built)]), tmp_path).size == (1200, 470 + 24 * 26)
+    room = write("room.jsonl", [header(), *entries(built)])
+    assert opened(room, tmp_path).size == (1200, 470 + 28 + 24 * 26)
+
+
+def test_the_picture_explains_the_marks_that_it_has(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from roomver.cli.page import picture  # noqa: PLC0415
+
+    drawn: list[str] = []
+
+    class Brush(picture._Brush):
+        def text(self, x: float, y: float, text: str, *given: Any, **options: Any) -> float:
+            drawn.append(text)
+            return super().text(x, y, text, *given, **options)
+
+    monkeypatch.setattr(picture, "_Brush", Brush)
+    told = "branches meet here, and a state reset happened"
+    opened(RESET, tmp_path)
+    assert drawn[drawn.index("All events, newest first") + 1 :][:2] == ["accepted", told]
+    drawn.clear()
+    built = public_room()
+    built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")  # without the level
+    opened(write("room.jsonl", [header(), *entries(built)]), tmp_path)
+    assert drawn[drawn.index("All events, newest first") + 1 :][:2] == ["accepted", "rejected"]
+    assert told not in drawn
 
 
 def test_the_picture_shows_a_reset_in_its_colour(write: Write, tmp_path: Path) -> None:

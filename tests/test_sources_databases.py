@@ -169,7 +169,8 @@ def test_a_contradiction_is_listed_and_told_by_every_command(
         ("record", database, "--room", LOCAL, "--force", "-o", out),
     ):
         assert run(*arguments, "--also", other).stderr.count(line) == 1, arguments
-        assert "contradiction" not in run(*arguments).stderr
+        told = run(*arguments).stderr.replace(str(tmp_path), "")  # the name of the test is in it
+        assert "contradiction" not in told
     result = run("auth", "--room", database, "--room", LOCAL, event_id, "--also", other)
     assert "the sources contradict each other about this event:" in result.stdout
     rows = json.loads(

@@ -649,11 +649,13 @@ def test_a_key_without_a_time_does_not_vouch(
 def test_the_cure_for_the_servers_own_unknown_key_is_named(
     changed: Callable[[Change], str], base: Path, room_id: str
 ) -> None:
-    cure = "it lacks its own keys: give --keys hs.example=signing.key"
+    where_to_get = "https://hs.example/_matrix/key/v2/server"
+    cure = f"it lacks its own keys: save {where_to_get} as a file for --keys"
     where = "any homeserver has them: save GET /_matrix/key/v2/query/<server>"
     result = run("check", str(base), "--room", room_id)
     assert (cure in result.stdout, where in result.stdout) == (True, False)
-    assert cure in run("state", str(base), "--room", room_id).stderr
+    (note,) = run("state", str(base), "--room", room_id, "--type", "m.room.create").stderr.splitlines()
+    assert note.endswith(f"could not be checked; save {where_to_get} as FILE, and give --keys FILE")
     # Another server's key is unknown too.
     path = changed(
         lambda db: db.executescript("DELETE FROM server_keys_json; DELETE FROM server_signature_keys")

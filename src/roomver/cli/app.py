@@ -17,7 +17,7 @@ from ..readers.several import QUOTE_IDS
 from .common import example
 from .escaped import printable
 from .guidance import guide
-from .heard import fitted, say, say_notes
+from .heard import drop_notes, fitted, say, say_notes
 
 _ARGUMENTS = "roomver.arguments"
 _PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
@@ -204,6 +204,7 @@ def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[st
     say(_safe(ctx, f"roomver: {message}"))
     for call in calls:
         click.echo(_safe(ctx, call), err=True)
+    drop_notes(ctx)
     ctx.exit(code)
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 
 from ..readers import is_database
+from ..readers.several import QUOTE_IDS
 from ..types import EventId
 from ..versions import RoomVersion
 from .cache import cache_option
@@ -26,6 +27,8 @@ from .loading import load_room
 from .processes import jobs_option
 from .sources import Choice, immutable_option, may_be_a_name, must_be_room, named_room_option, one_room
 from .version_options import room_version_option, version_file_name
+
+_EVENT: Final = "EVENT"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,7 +118,7 @@ class Asked:
 
 
 def room_command(
-    rest: str = "", least: int = 0, most: int = 0, *, with_json: bool = True
+    rest: str = "", least: int = 0, most: int = 0, *, with_json: bool = True, event_as: str = ""
 ) -> Callable[[F], F]:
     """Add the arguments and options of a command on one room. It is passed an `Asked`, first.
 
@@ -123,6 +126,7 @@ def room_command(
         rest: what the help calls the arguments after the source and the room.
         least, most: how many of them there may be.
         with_json: whether the command can print JSON.
+        event_as: an option of the command for which an event ID may stand as the last argument.
     """
     json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     metavar = f"SOURCE ['!ROOM'] {rest}".rstrip()
@@ -143,6 +147,9 @@ def room_command(
             as_json: bool = False,
             **values: Any,
         ) -> Any:
+            if event_as and len(names) > 1 and names[-1][:1] == "$" and values[event_as] is None:
+                *words, values[event_as] = names
+                names = tuple(words)
             source, found, others = _split(names, room_ids, most)
             # One of few arguments may also be the first of the command's own.
             if found is None and least < len(others) and must_be_room(others[0], source, immutable=immutable):
@@ -152,6 +159,8 @@ def room_command(
                 told = f"too {few} arguments: expected {metavar}"
                 if len(others) > most and found is None and may_be_a_name(others[0]):
                     told += f". {not_a_room(others[0], source)}"
+                elif few == "few" and _EVENT in metavar.split():
+                    told += f". If EVENT was given: {QUOTE_IDS}"
                 raise click.UsageError(told)
             what = Asked(
                 source=source,

@@ -51,6 +51,7 @@ _ALLOWED: Final = frozenset(
         "collections.defaultdict",
         "roomver.claims.Claim",
         "roomver.cli.cache.Kept",
+        "roomver.cli.heard.OfAnswer",
         "roomver.cli.loaded.LoadedRoom",
         "roomver.compact.Compactor",
         "roomver.compact.Events",

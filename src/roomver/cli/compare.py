@@ -1,12 +1,13 @@
 """``roomver compare``: how two sources of one room differ, and where they part first."""
 
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 import click
 
 from ..errors import counted
-from ..explain.compared import UNDECIDED, Cause, Compared, EntryDiffers, Parting
+from ..explain.compared import Cause, Compared, EntryDiffers, OutcomeDiffers, Parting
 from ..explain.comparing import Side, compare
 from ..readers.entries import NoVersion
 from ..types import EventId
@@ -20,6 +21,7 @@ from .said import Teller, call_text, key_words, listed_ids, print_lines
 from .sources import may_be_a_name
 
 _SHOWN: Final = 8  # events and entries that are listed of each kind
+_TRACED: Final = 100  # undecided events of which the cause is searched for
 _NAME: Final = 200  # characters of the name of a source
 
 
@@ -37,7 +39,8 @@ def compare_command(asked: Asked) -> None:
     """Compare two sources of one room, A and B: each is read, checked and replayed alone.
 
     It lists the events that only one has, events with different outcomes (by the rules, and as the servers
-    recorded them), the entries at which the current states differ, and the forward extremities. First it
+    recorded them), events that only one leaves undecided, the entries at which the current states differ,
+    and the forward extremities. The first lines say how many outcomes were compared. Then it
     names the event at which they part: the first one, parents before children, that one of them lacks,
     drops or decides otherwise. What comes later may only follow from it.
 
@@ -63,7 +66,7 @@ def compare_command(asked: Asked) -> None:
         others = [e for room in rooms for e in (*room.found.gathered.left_out, *room.replay.missing)]
         teller = Teller({**two.events, **one.events}, others)
     if asked.as_json:
-        summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
+        summary = {"summary": _summary(compared, rooms), "sources": [one.file, two.file]}
         why = {} if compared.parting is None else {"parted": " ".join(_parted(compared.parting, teller))}
         click.echo(ascii_json({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
     else:
@@ -105,9 +108,9 @@ def _side(loaded: LoadedRoom) -> Side:
     return Side(loaded.found, loaded.recorded, state, told)
 
 
-def _summary(compared: Compared) -> str:
+def _summary(compared: Compared, rooms: tuple[LoadedRoom, LoadedRoom]) -> str:
     """Return the first paragraph: what differs, in numbers, and which server did not follow the rules."""
-    told = [_difference(compared)]
+    told = [_difference(compared), *_outcomes(compared, rooms)]
     for name, ids in zip("AB", compared.otherwise, strict=True):
         if ids:
             events = counted(len(ids), "event", "events")
@@ -116,29 +119,36 @@ def _summary(compared: Compared) -> str:
 
 
 def _difference(compared: Compared) -> str:
+    all_same = compared.same == compared.common
     if compared.agree:
         state = compared.entries[0]
-        known = "an unknown current state" if state is None else f"a current state of {state:,} entries"
+        which = "known entries" if any(compared.state_unknown) else "entries"
+        known = "an unknown current state" if state is None else f"a current state of {state:,} {which}"
         events = counted(compared.common, "event", "events")
         known_part = " as far as they are known: parts are undecided" if compared.unknown else ""
-        return f"The sources agree{known_part}. They have the same {events}, decisions, and {known}."
+        decisions = ", decisions," if all_same else ""
+        return f"The sources agree{known_part}. They have the same {events}{decisions} and {known}."
     part = next((side for side in (0, 1) if _is_part(compared, side)), None)
-    told = [] if part is None else _of_part(compared, part)
+    told = []
+    if part is not None:
+        whole = counted(compared.events[1 - part], "event", "events")
+        told.append(f"it has {compared.common:,} of its {whole}")
+        told += ["with the same outcomes"] if all_same and compared.common else []
     if compared.versions[0] != compared.versions[1]:
         told.append("the room version differs")
     for name, ids in zip("AB", compared.only, strict=True):
         if ids and part is None:
             are = "is" if len(ids) == 1 else "are"
             told.append(f"{counted(len(ids), 'event', 'events')} {are} only in {name}")
-    if compared.outcomes and part is None:
-        differ = "has a different outcome" if len(compared.outcomes) == 1 else "have different outcomes"
-        told.append(f"{counted(len(compared.outcomes), 'event', 'events')} {differ}")
     for entries, what in ((compared.state, "current state"), (compared.recorded_state, "recorded state")):
         if entries:
             differ = "differs" if len(entries) == 1 else "differ"
             told.append(f"{counted(len(entries), 'entry', 'entries')} of the {what} {differ}")
     if any(compared.recorded_lost) and not compared.recorded_state:
         told.append("the recorded states differ")
+    if not told and compared.outcomes:
+        one_sided = all(one.undecided_in for one in compared.outcomes)
+        told.append("one leaves events undecided" if one_sided else "the outcomes of events differ")
     if not told:
         told.append("the forward extremities differ")
     if not compared.state and not any(compared.state_unknown):
@@ -147,15 +157,49 @@ def _difference(compared: Compared) -> str:
     return f"{head}: {', '.join(told)}."
 
 
-def _of_part(compared: Compared, part: int) -> list[str]:
-    """Return what one source, which is a part of the other, has of its events."""
-    told = [f"it has {compared.common:,} of its {counted(compared.events[1 - part], 'event', 'events')}"]
-    if compared.outcomes:
-        few = len(compared.outcomes)
-        told.append(f"{few:,} of them {'is' if few == 1 else 'are'} undecided there")
+def _outcomes(compared: Compared, rooms: tuple[LoadedRoom, LoadedRoom]) -> list[str]:
+    """Say of how many events of both sources the outcomes were compared, and with what result.
+
+    Nothing is said if all are the same and the sentence before this one says so.
+    """
+    number, same = compared.common, compared.same
+    said_before = compared.agree or any(_is_part(compared, side) for side in (0, 1))
+    if not number or (same == number and said_before):
+        return []
+    different = [one for one in compared.outcomes if not one.undecided_in]
+    parts = [(same, "has the same outcome", "have the same outcome")]
+    parts.append((len(different), "has different outcomes", "have different outcomes"))
+    for name in "AB":
+        few, why = len(_undecided_in(compared, name)), _because(compared, rooms, name)
+        parts.append((few, f"is undecided in {name}{why}", f"are undecided in {name}{why}"))
+    parts.append((compared.open, "could not be compared", "could not be compared"))
+    if number == 1:
+        told = [f"The event of both {one}." for few, one, _ in parts if few]
     else:
-        told.append("with the same outcomes")
-    return told
+        several = [f"{few:,} {one if few == 1 else more}" for few, one, more in parts if few]
+        told = [f"Of the {number:,} events of both, {', '.join(several)}."]
+    return [*told, "No known decision differs."] if compared.outcomes and not different else told
+
+
+def _undecided_in(compared: Compared, name: str) -> list[OutcomeDiffers]:
+    """Return the events that only one source, A or B, leaves undecided."""
+    return [one for one in compared.outcomes if one.undecided_in == name]
+
+
+def _because(compared: Compared, rooms: tuple[LoadedRoom, LoadedRoom], name: str) -> str:
+    """Say that a source leaves events undecided because it lacks events of the other; empty if unsure.
+
+    Searching for causes may cost a walk through the room for each event, so it is done for few events.
+    """
+    undecided, side = _undecided_in(compared, name), "AB".index(name)
+    other_has, replay = frozenset(compared.only[1 - side]), rooms[side].replay
+    if not 0 < len(undecided) <= _TRACED or any(one.event_id not in replay.outcomes for one in undecided):
+        return ""
+    behind = [replay.lacking(one.event_id) for one in undecided]
+    if not all(behind) or not all(map(other_has.issuperset, behind)):
+        return ""
+    lacked = "an event" if len({*chain.from_iterable(behind)}) == 1 else "events"
+    return f" because {name} lacks {lacked} of {'BA'[side]}"
 
 
 def _is_part(compared: Compared, part: int) -> bool:
@@ -169,7 +213,7 @@ def _is_part(compared: Compared, part: int) -> bool:
         compared.versions[0] == compared.versions[1]
         and bool(compared.only[1 - part])
         and not compared.only[part]
-        and all(one.outcome[part] == UNDECIDED and not any(one.recorded) for one in compared.outcomes)
+        and all(one.undecided_in == "AB"[part] for one in compared.outcomes)
     )
 
 
@@ -183,7 +227,7 @@ def _print(
     compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRoom], calls: tuple[str, str]
 ) -> None:
     out = console()
-    print_lines([_summary(compared)], out)
+    print_lines([_summary(compared, rooms)], out)
     for name, room, number in zip("AB", rooms, compared.events, strict=True):
         version = few_words(room.version.identifier)
         events = counted(number, "event", "events")
@@ -212,13 +256,9 @@ def _print(
             print_lines(
                 ["", f"the current state of {name} is unknown, or known in part: not all is compared"]
             )
-    if compared.outcomes:
-        out.print("\ndifferent outcomes", style="bold")
-        lines = []
-        for one in compared.outcomes[:_SHOWN]:
-            lines.append(f"  {teller.event(one.event_id)}")
-            lines.append(f"    A {one.outcome[0]}, B {one.outcome[1]}{_recorded(one.recorded)}")
-        print_lines([*lines, *_rest(len(compared.outcomes))], out)
+    _print_outcomes("different outcomes", [one for one in compared.outcomes if not one.undecided_in], teller)
+    for name in "AB":
+        _print_outcomes(f"undecided in {name} only", _undecided_in(compared, name), teller)
     for name, ids in zip("AB", compared.only, strict=True):
         _print_events(f"only in {name}", ids, teller)
     for name, ends in zip("AB", compared.extremities or (), strict=False):
@@ -260,6 +300,17 @@ def _print_entries(title: str, entries: tuple[EntryDiffers, ...], teller: Teller
         if one.why:
             lines.append(f"    {teller.text(one.why)}")
     print_lines([*lines, *_rest(len(entries))])
+
+
+def _print_outcomes(title: str, outcomes: list[OutcomeDiffers], teller: Teller) -> None:
+    if not outcomes:
+        return
+    console().print(f"\n{title}: {counted(len(outcomes), 'event', 'events')}", style="bold")
+    lines = []
+    for one in outcomes[:_SHOWN]:
+        lines.append(f"  {teller.event(one.event_id)}")
+        lines.append(f"    A {one.outcome[0]}, B {one.outcome[1]}{_recorded(one.recorded)}")
+    print_lines([*lines, *_rest(len(outcomes))])
 
 
 def _print_events(title: str, event_ids: tuple[EventId, ...], teller: Teller) -> None:

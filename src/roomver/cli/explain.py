@@ -41,8 +41,8 @@ def explain(asked: Asked) -> None:
     what the event replaced, what became of it, and whether state resolution undid it. What leaves an event
     undecided is named, with what would decide it.
 
-    Times are those that the servers of the senders gave. Event IDs are shortened as far as they stay unique;
-    --json has whole ones.
+    Times are those that the servers of the senders gave. Event IDs are shortened as far as they stay unique,
+    but that of EVENT has a line of its own and is whole. In --json all are whole.
 
     Exit code: 0 accepted, 1 soft-failed, rejected or dropped, 2 usage error or unreadable file, 3 undecided,
     or missing from every source.
@@ -81,9 +81,10 @@ def _tell_missing(explained: Explained, loaded: LoadedRoom, asked: Asked) -> Non
         click.echo(ascii_json(data, indent=2))
         return
     event_id, citing = explained.event_id or "", explained.cited_by
+    print_lines([summary])
+    _print_id(event_id)
     print_lines(
         [
-            summary,
             "",
             "GET it from a server that has it, and add the answer with --also FILE:",
             *fetch_lines(event_id),
@@ -92,6 +93,11 @@ def _tell_missing(explained: Explained, loaded: LoadedRoom, asked: Asked) -> Non
     rest = call_text(citing[0]) if citing else None
     call = f"check {asked.of(loaded).check_call} --all" if rest is None else f"explain {asked.call} {rest}"
     click.echo(f"\nmore: roomver {call}")
+
+
+def _print_id(event_id: EventId) -> None:
+    """Print a whole event ID, to be copied: the line is never broken."""
+    click.echo(f"event ID: {printable(event_id)}")
 
 
 def teller_of(loaded: LoadedRoom) -> Teller:
@@ -117,6 +123,8 @@ def _contradictions(loaded: LoadedRoom, explained: Explained) -> list[str]:
 def _print(explained: Explained, teller: Teller, loaded: LoadedRoom, because: Sequence[str]) -> None:
     out = console()
     print_lines([teller.fresh(explained.why)], out)
+    if explained.event_id is not None:
+        _print_id(explained.event_id)
     before: Verdicted | None = None
     for check in explained.checks:
         out.print(f"\nagainst {check.against}: {check.result}", style="bold")

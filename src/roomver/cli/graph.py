@@ -49,8 +49,12 @@ def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callab
         "roomver graph room.jsonl --type m.room.power_levels --svg > room.svg"
     ),
 )
-@room_command()
-@click.option("--around", metavar="EVENT", help="Draw the rows around an event, by ID or prefix of it.")
+@room_command(event_as="around")
+@click.option(
+    "--around",
+    metavar="EVENT",
+    help="Draw the rows around an event, by ID or prefix of it. It may also be the last argument.",
+)
 @click.option(
     "--count",
     metavar="N",

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -14,6 +13,7 @@ from ..readers.several import QUOTE_IDS
 from ..types import EventId
 from .escaped import printable
 from .loaded import LoadedRoom
+from .near import near_type
 from .people import few_words, time_text
 
 _DIGITS_OF_MS: Final = 11  # of a time in milliseconds, at least; a date without hyphens has 8
@@ -76,8 +76,8 @@ class EventChoice:
         known = {event.type for event in events}
         if self.types and not known.intersection(self.types):
             named = listed([few_words(one) for one in self.types[:_TYPES]])
-            close = get_close_matches(self.types[0], sorted(known), 1, 0.8)
-            hint = f"; did you mean {few_words(close[0])}?" if close else ""
+            close = near_type(self.types[0], known)
+            hint = f"; did you mean {few_words(close)}?" if close else ""
             return f"nothing to draw: no event has the type {named}{hint}"
         of_type = [event for event in events if not self.types or event.type in self.types]
         such = " of the type" if len(self.types) == 1 else " of the types" if self.types else ""

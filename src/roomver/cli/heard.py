@@ -25,6 +25,12 @@ _hushed: Final[ContextVar[list[str] | None]] = ContextVar("hushed", default=None
 _waiting: Final[ContextVar[list[str] | None]] = ContextVar("waiting", default=None)
 
 
+class OfAnswer(str):
+    """A note about an answer. It is not said if the command fails and gives none."""
+
+    __slots__ = ()
+
+
 def say(line: str) -> None:
     """Write a line to standard error, broken between words to the width of the terminal.
 
@@ -90,6 +96,12 @@ def after_answer() -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
+
+
+def drop_notes(context: click.Context) -> None:
+    """Forget the kept lines that are only about an answer: there is none."""
+    notes: list[str] = context.meta.get(_NOTES, [])
+    notes[:] = [line for line in notes if not isinstance(line, OfAnswer)]
 
 
 def say_notes(context: click.Context) -> None:

@@ -46,6 +46,7 @@ class LoadedRoom:
         lacked: the events that were asked for, and that a source names and lacks.
         keys: what signatures were checked with; None if they were not.
         unsigned: the events that were dropped for their signatures, each with its check.
+        recorded_in: what messages call the source that has `beliefs`; empty if there are none.
     """
 
     file: str
@@ -56,6 +57,7 @@ class LoadedRoom:
     lacked: Sequence[EventId] = ()
     keys: KeyRing | None = None
     unsigned: Sequence[tuple[Event, EventCheck]] = ()
+    recorded_in: str = ""
 
     def recorded(self, event_id: EventId) -> str:
         """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.

@@ -22,13 +22,13 @@ from ..versions import RoomVersion
 from .cache import Kept, question, read_kept, uncollected, write_kept
 from .common import add_room_keys, display_name, joint_name
 from .escaped import printable
-from .heard import after_answer, hearing, tell
+from .heard import OfAnswer, after_answer, hearing, tell
 from .loaded import ADDED, LoadedRoom
 from .merged import tell_contradictions, tell_other_rooms
 from .processes import checkers
 from .progress import room_progress, work_progress
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room, stamp_sources
-from .unknown_checks import doubt_lines, signature_lines
+from .unknown_checks import doubt_lines, signature_notes
 
 _UNSIGNED: Final = frozenset({FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING})
 
@@ -167,7 +167,7 @@ def _load_room(  # noqa: PLR0913 - one for each option
     tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
     if not unhashed and not brief:
-        _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
+        _tell_of_signatures(name, found.summary, all_keys)
     beliefs = beliefs and found.gathered.narrowed(beliefs)
     return LoadedRoom(
         file=name,
@@ -178,6 +178,7 @@ def _load_room(  # noqa: PLR0913 - one for each option
         lacked=room.lacked,
         keys=None if unhashed else all_keys,
         unsigned=unsigned,
+        recorded_in="" if beliefs is None else room.name,
     )
 
 
@@ -293,6 +294,6 @@ def _tell_of_dropped(name: str, gathered: Gathered, summary: Summary, keys: KeyR
             tell(f"  and {len(gathered.left_out) - SHOWN:,} more")
 
 
-def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None, *, database: bool = False) -> None:
-    for line in signature_lines(summary, keys, brief=True, database=database):
-        tell(line if line.startswith(" ") else f"roomver: {name}: {line}")
+def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
+    for line in signature_notes(summary, keys):
+        tell(OfAnswer(line if line.startswith(" ") else f"roomver: {name}: {line}"))

@@ -107,26 +107,32 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
                 recording, found = _read(room, keys, choice, [source, *more_files], whole=anonymised)
             if found is None:
                 with work_progress("writing"):
-                    _write(recording, out, notes)
+                    number = _write(recording, out, notes)
             else:
-                kept = _write_anonymised(recording, found, out, notes, unsigned=unsigned)
+                kept, number = _write_anonymised(recording, found, out, notes, unsigned=unsigned)
     except InputError:
         raise
     except RoomverError as error:
         raise InputError(name, str(error)) from None
     for note in notes:
         say(printable(f"roomver: {name}: {note}"))
+    where = "" if output == "-" else f" to {display_name(output)}"
+    say(f"roomver: {counted(number, 'event', 'events')} written{where}")
     if not kept:
         raise click.exceptions.Exit(1)
 
 
-def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> None:
+def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> int:
+    """Write a recording. Return the number of its events."""
     left_out: list[Entry] = []
+    number = -1  # the first line is the header
     for line in recording_lines(recording, left_out):
         out.write(line)
+        number += 1
     if left_out:
         what = counted(len(left_out), "entry", "entries")
         notes.append(f"{what} cannot be read or written as JSON; the recording has null there")
+    return number - len(left_out)
 
 
 def _read(
@@ -196,14 +202,18 @@ def _read(
 
 def _write_anonymised(
     recording: Recording, old: RoomCheck, out: IO[bytes], notes: list[str], *, unsigned: bool
-) -> bool:
-    """Write an anonymised room, read it again, and tell whether it is decided as the room was."""
+) -> tuple[bool, int]:
+    """Write an anonymised room, and read it again.
+
+    Returns:
+        Whether it is decided as the room was, and the number of its events.
+    """
     with work_progress("anonymising"):
         made = anonymise(recording)
     if made.left_out:
         what = counted(made.left_out, "entry is", "entries are")
         notes.append(f"{what} left out: malformed, or too large when it is anonymised")
-    _write(made.recording, out, notes)
+    number = _write(made.recording, out, notes)
     out.seek(0)
     room = read_room(cast(BinaryIO, out), "the anonymised room", made.recording.version)
     keys = None if unsigned else room.keys
@@ -221,7 +231,7 @@ def _write_anonymised(
     with work_progress("comparing"):
         changes = compare(old, new, made.names)
     notes += _change_lines(changes)
-    return changes.none
+    return changes.none, number
 
 
 def _change_lines(changes: Changes) -> Iterator[str]:

@@ -24,6 +24,7 @@ from .said import Teller, call_text, key_words, listed_ids, print_lines
 
 _SHOWN: Final = 20  # changes that are listed
 _MISSING: Final = 10  # missing events that are listed
+_NAME: Final = 200  # characters of the name of a source
 
 
 @click.command(
@@ -53,9 +54,10 @@ _MISSING: Final = 10  # missing events that are listed
 def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
     """Say which state a room would have if nothing were missing, and what of a server's state would change.
 
-    SOURCE is what the server has that may be wrong. --also adds what knows more: another server's database,
-    its answers to /state, /state_ids, /event_auth or /backfill. The state is resolved from all their events
-    and from the states that they give at gaps. If events are missing all the same, the current states that
+    SOURCE is what the server has that may be wrong. If it does not record a state, that of another source is
+    compared; the first line names the source. --also adds what knows more: another server's database, its
+    answers to /state, /state_ids, /event_auth or /backfill. The state is resolved from all their events and
+    from the states that they give at gaps. If events are missing all the same, the current states that
     the other sources give are used. What two of them contradict each other on is unknown, and so is what
     nothing but the server's own state tells. A state reset is a part of what the rules give: changes that go
     back to one are marked, and `roomver resets` explains them.
@@ -78,6 +80,7 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
     gathered = loaded.found.gathered
     # The state of the server to repair is the same one, wherever it is read from.
     recorded = None if beliefs is None else beliefs.state
+    judged = loaded.recorded_in if against is None else display_name(against)
     own = recorded is not None and (against is None or frozenset(server or ()) == recorded)
     with work_progress("the repaired state"):
         repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
@@ -92,10 +95,10 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
             say(f"roomver: {' '.join(words)} See `roomver resets {asked.call}`")
         raise click.exceptions.Exit(code)
     if asked.as_json:
-        summary = " ".join([_summary(repaired, loaded), *_reset_words(repaired, teller)])
+        summary = " ".join([_summary(repaired, loaded, judged), *_reset_words(repaired, teller)])
         click.echo(ascii_json({"summary": summary, **repaired.to_dict()}, indent=1))
     else:
-        _print(repaired, teller, loaded, asked)
+        _print(repaired, teller, loaded, asked, judged)
         click.echo(f"\n{_more(repaired, asked)}")
     raise click.exceptions.Exit(code)
 
@@ -130,8 +133,14 @@ def _reset_words(repaired: Repaired, teller: Teller) -> list[str]:
     return []
 
 
-def _summary(repaired: Repaired, loaded: LoadedRoom) -> str:
-    """Return the first line: what would change, and on what that rests."""
+def _summary(repaired: Repaired, loaded: LoadedRoom, judged: str) -> str:
+    """Return the first line: what would change, and on what that rests.
+
+    Args:
+        repaired: the answer.
+        loaded: the room.
+        judged: what messages call the source of the server's state that is compared with it.
+    """
     if repaired.basis is Basis.NOTHING:
         return (
             "Unknown: no source tells which state the room would have. The server's own state is not a reason"
@@ -143,11 +152,12 @@ def _summary(repaired: Repaired, loaded: LoadedRoom) -> str:
     where = "the events" if repaired.basis is Basis.EVENTS else "what the other sources give"
     if not repaired.compared:
         return f"By {where}, {state}. {_not_compared(loaded)}"
+    named = few_words(judged, _NAME)
     if repaired.changes:
         change = counted(len(repaired.changes), "entry", "entries")
-        return f"{change} of the server's state would change: by {where}, {state}."
+        return f"{change} of the server's state in {named} would change: by {where}, {state}."
     agree = "agrees" if repaired.whole and not repaired.lost else "agrees as far as that is known"
-    return f"Nothing would change: by {where}, {state}, and the server {agree}."
+    return f"Nothing would change: by {where}, {state}, and the server's state in {named} {agree}."
 
 
 def _not_compared(loaded: LoadedRoom) -> str:
@@ -166,9 +176,9 @@ def _not_compared(loaded: LoadedRoom) -> str:
     return "No server's state is given to compare it with: --against."
 
 
-def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom, asked: Asked) -> None:
+def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom, asked: Asked, judged: str) -> None:
     out = console()
-    print_lines([_summary(repaired, loaded)], out)
+    print_lines([_summary(repaired, loaded, judged)], out)
     if words := _reset_words(repaired, teller):
         print_lines(["", " ".join(words)], out)
         click.echo(f"to explain them: roomver resets {asked.call}")

@@ -1,6 +1,8 @@
 """What ``roomver state`` and ``roomver resolve`` print: entries, and the result of a resolution."""
 
 import json
+from collections.abc import Mapping
+from typing import Final
 
 import click
 
@@ -8,11 +10,15 @@ from ..errors import counted
 from ..resolution import Resolution
 from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
-from .common import console
+from .common import WIDE, console
 from .escaped import ascii_json, printable
-from .heard import print_fitted
+from .fitted import cells_of, cut_to
+from .heard import after_answer, print_fitted, tell
 from .loaded import LoadedRoom
+from .near import near_type
 from .trace import trace_data, trace_lines
+
+_CONTENT: Final = 100  # characters of a content that are shown
 
 
 def unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) -> list[Unknown]:
@@ -28,13 +34,49 @@ def entry_data(loaded: LoadedRoom, event_id: EventId) -> dict[str, object]:
     return {"event_id": event_id, "pdu": loaded.events[event_id].pdu}
 
 
-def print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: str = "") -> None:
-    """Print an entry of a state, with the content of its event."""
+def print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: str = "") -> bool:
+    """Print an entry of a state, with the content of its event, in one line or, if it is too wide, in three.
+
+    Returns:
+        Whether the content was cut.
+    """
     content = json.dumps(loaded.events[event_id].content, ensure_ascii=False)
-    if len(content) > 100:
-        content = content[:99] + "…"
-    name = f"{key[0]} {json.dumps(key[1], ensure_ascii=False)}"
-    click.echo(printable(f"{indent}{name}  {event_id}  {content}"))
+    shown = printable(content if len(content) <= _CONTENT else content[: _CONTENT - 1] + "…")
+    words = [printable(f"{key[0]} {json.dumps(key[1], ensure_ascii=False)}"), printable(event_id)]
+    width = console().width
+    if width >= WIDE or cells_of("  ".join([indent, *words, shown])) - 2 <= width:
+        click.echo(indent + "  ".join([*words, shown]))
+        return len(content) > _CONTENT
+    deeper = f"{indent}  "
+    cut = cut_to(shown, max(2, width - len(deeper)))
+    for line in (f"{indent}{words[0]}", f"{deeper}{words[1]}", f"{deeper}{cut}"):
+        click.echo(line)
+    return len(content) > _CONTENT or cut != shown
+
+
+def print_entries(loaded: LoadedRoom, chosen: Mapping[StateKey, EventId], indent: str = "") -> None:
+    """Print entries of a state, sorted. After the answer, standard error says if contents were cut."""
+    cut = False
+    for key in sorted(chosen):
+        cut |= print_entry(loaded, key, chosen[key], indent)
+    if cut:
+        with after_answer():
+            tell("roomver: contents that end with … are cut: --json has them whole")
+
+
+def no_entry(what: str, found: StateMap[EventId], kind: str | None, key: str | None) -> str:
+    """Say that a state has no entry of a type or with a state key, and which type may be meant.
+
+    Args:
+        what: the state, in words.
+        found: the state.
+        kind, key: what was asked for; None for any.
+    """
+    if kind is None and key is None:
+        return f"{what} has no entry"
+    types = {one for one, _ in entries_of(found)}
+    close = None if kind is None or kind in types else near_type(kind, types)
+    return f"{what} has no such entry" + (f"; did you mean --type {close}?" if close else "")
 
 
 def _differences(
@@ -103,8 +145,7 @@ def print_resolution(
     out = console()
     size = counted(len(state), "entry", "entries")
     out.print(f"resolved state: {size} from {counted(len(sets), 'state', 'states')}", style="bold")
-    for key in sorted(state):
-        print_entry(loaded, key, state[key], "  ")
+    print_entries(loaded, state, "  ")
     for name, known in zip(names, sets, strict=True):
         different = _differences(state, known)
         out.print()

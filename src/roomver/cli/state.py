@@ -38,7 +38,8 @@ from .progress import work_progress
 from .recorded import server_lines
 from .resolved import (
     entry_data,
-    print_entry,
+    no_entry,
+    print_entries,
     print_resolution,
     print_trace,
     print_why,
@@ -93,7 +94,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Print the state of a room, current or at an event.
 
-    SOURCE is a file or a database, as for `roomver check`.
+    SOURCE is a file or a database, as for `roomver check`. Long contents are cut, and end with …; --json has
+    them whole.
 
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
     With --json it is then an object with the keys state and unknown, which every command reads as such. With
@@ -146,8 +148,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         if unhashed:
             click.echo(UNHASHED)
-        for entry in sorted(chosen):
-            print_entry(loaded, entry, chosen[entry])
+        print_entries(loaded, chosen)
     loaded.say_lines(about_server)
     if unknown:
         loaded.say_in_part(what, event_id, unknown)
@@ -156,8 +157,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         agrees = "what is printed agrees with the server's state"
         _say(loaded, *(f"{one.reason}; {agrees}" for one in loaded.found.lost))
     if not chosen:
-        wanted = "" if kind is None and key is None else " such"
-        say(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"))
+        say(printable(f"roomver: {loaded.file}: {no_entry(what, found, kind, key)}"))
         raise click.exceptions.Exit(1)
 
 

@@ -3,6 +3,7 @@
 These are signatures whose keys are unknown, and checks of accepted events against the current state.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from .lacking import advice_for, dropped_data, missing_text
 
 # Finding the missing events behind an unknown check may cost as much as a walk through the room.
 MOST_REASONS: Final = 100
+_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")  # a server name that can stand in an address
 
 
 def unknown_checks_data(result: RoomCheck) -> list[JsonValue]:
@@ -69,12 +71,7 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def signature_lines(
-    summary: Summary,
-    keys: KeyRing | None,
-    most: int | None = SHOWN,
-    *,
-    brief: bool = False,
-    database: bool = False,
+    summary: Summary, keys: KeyRing | None, most: int | None = SHOWN, *, database: bool = False
 ) -> list[str]:
     """Return which signatures were not checked, and why, as lines of text.
 
@@ -82,29 +79,22 @@ def signature_lines(
         summary: counts over the events.
         keys: the keys that signatures were checked with; None if they were not checked.
         most: how many keys, or servers if there are no keys, are named at most; None for all keys.
-        brief: do not say where the keys of other servers can be had and, without keys, which are needed.
         database: whether a server's database was read, which does not have the server's own keys.
     """
-    if keys is None:
-        return ["signatures were not checked (--unsigned)"]
-    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
-    if not unchecked:
-        return []
-    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
+    said = _unchecked_text(summary, keys)
+    if keys is None or said is None:
+        return [] if said is None else [said]
     wanted = summary.keys_to_fetch
     servers = list(dict.fromkeys(server for server, _, _ in wanted))
     # Most of the events whose keys a database lacks are its own server's.
     own = servers[0] if database and servers and not keys.keys.get(servers[0]) else None
     hints = [] if own is None else [_own_keys_line(own)]
-    if not brief and most is not None and servers != [own]:
+    if most is not None and servers != [own]:
         hints.append(_WHERE)
-    useless = _useless_lines(summary, keys, servers)
     if any(keys.keys.values()):
         lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     else:
         lines = [f"{said}: no keys are given (--keys)"]
-        if brief:
-            return [*lines, *hints]
         if most is not None:
             return [*lines, _server_line(servers, most), *hints]
         lines[0] += "; these are needed:"
@@ -114,7 +104,34 @@ def signature_lines(
     ]
     if len(wanted) > len(lines) - 1:
         lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return [*lines, *useless, *hints]
+    return [*lines, *_useless_lines(summary, keys, servers), *hints]
+
+
+def signature_notes(summary: Summary, keys: KeyRing | None) -> list[str]:
+    """Return what to say beside an answer: in one line, how many events were not checked, and what to do.
+
+    More lines name given keys that no signature is by. Arguments are those of `signature_lines`.
+    """
+    said = _unchecked_text(summary, keys)
+    if keys is None or said is None:
+        return [] if said is None else [said]
+    if not any(keys.keys.values()):
+        return [f"{said}: no keys are given (--keys)"]
+    servers = list(dict.fromkeys(server for server, _, _ in summary.keys_to_fetch))
+    cure = "`roomver keys` says which keys to fetch"
+    if len(servers) == 1 and _HOST.fullmatch(servers[0]):
+        cure = f"save https://{servers[0]}/_matrix/key/v2/server as FILE, and give --keys FILE"
+    return [f"{said}; {cure}", *_useless_lines(summary, keys, servers)]
+
+
+def _unchecked_text(summary: Summary, keys: KeyRing | None) -> str | None:
+    """Return how many events have signatures that were not checked; None if all were."""
+    if keys is None:
+        return "signatures were not checked (--unsigned)"
+    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+    if not unchecked:
+        return None
+    return f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
 
 
 def doubt_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
@@ -181,7 +198,10 @@ _WHERE: Final = "  any homeserver has them: save GET /_matrix/key/v2/query/<serv
 def _own_keys_line(server: ServerName) -> str:
     """Say how to give the keys of the server whose database was read."""
     name = printable(server)
-    return f"  if this is the database of {name}, it lacks its own keys: give --keys {name}=signing.key"
+    return (
+        f"  if this is the database of {name}, it lacks its own keys: save"
+        f" https://{name}/_matrix/key/v2/server as a file for --keys"
+    )
 
 
 def _server_line(servers: list[ServerName], most: int) -> str:

@@ -220,7 +220,9 @@ class Row(NamedTuple):
 def files_table(rows: list[Row], total: Summary) -> Table:
     """Return the table of the rooms, with the counts of each."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
-    table.add_column("room", "total", overflow="fold")
+    # The name of a file may be broken, but not a room ID, which somebody may want to copy.
+    of_database = any(row.file.startswith("!") for row in rows)
+    table.add_column("room", "total", overflow="ellipsis" if of_database else "fold")
     table.add_column("version", justify="right", no_wrap=True)
     # Only some rooms need these columns.
     left_out = [

@@ -11,6 +11,7 @@ __all__ = ["UNDECIDED", "Cause", "Compared", "EntryDiffers", "OutcomeDiffers", "
 
 UNDECIDED: Final = "undecided"
 """The outcome of an event that more events decide."""
+_NOT_DECIDED: Final = (UNDECIDED, "not judged")
 
 
 class Cause(Enum):
@@ -57,7 +58,7 @@ class Parting:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeDiffers:
-    """An event of both sources with different outcomes.
+    """An event of both sources with different outcomes, or undecided in one of them only.
 
     Attributes:
         event_id: the event.
@@ -69,12 +70,23 @@ class OutcomeDiffers:
     outcome: tuple[str, str]
     recorded: tuple[str, str]
 
+    @property
+    def undecided_in(self) -> str:
+        """The one source, ``A`` or ``B``, that does not decide the event; empty if decisions differ.
+
+        The recorded decisions are the same too, as far as both sources have one.
+        """
+        open_in = [name for name, one in zip("AB", self.outcome, strict=True) if one in _NOT_DECIDED]
+        recorded_differ = all(self.recorded) and self.recorded[0] != self.recorded[1]
+        return open_in[0] if len(open_in) == 1 and not recorded_differ else ""
+
     def to_dict(self) -> JsonObject:
         """Return it as a JSON object."""
         return {
             "event_id": self.event_id,
             "outcome": [*self.outcome],
             "recorded": [one or None for one in self.recorded],
+            "undecided_in": self.undecided_in or None,
         }
 
 
@@ -108,7 +120,7 @@ class Compared:
         events: the number of usable events of each.
         common: the number of events of both.
         only: the events that only one has, parents before children.
-        outcomes: events with different outcomes, parents before children.
+        outcomes: events with different outcomes, or undecided in one source only, parents before children.
         state: the keys of the computed current states that differ, sorted. Unknown entries are left out.
         entries: the number of known entries of each; None for a state that is unknown.
         state_unknown: whether parts of each are unknown.
@@ -147,6 +159,11 @@ class Compared:
         return same and not self.outcomes and not self.state and not recorded
 
     @property
+    def same(self) -> int:
+        """How many events of both have the same outcome, and it is known in both sources."""
+        return self.common - len(self.outcomes) - self.open
+
+    @property
     def unknown(self) -> bool:
         """Whether something could not be compared."""
         undecided = any(UNDECIDED in one.outcome for one in self.outcomes)
@@ -166,6 +183,7 @@ class Compared:
             "room_versions": [*self.versions],
             "events": [*self.events],
             "common": self.common,
+            "same": self.same,
             "only": [[*ids] for ids in self.only],
             "outcomes": [one.to_dict() for one in self.outcomes],
             "state": [one.to_dict() for one in self.state],

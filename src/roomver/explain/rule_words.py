@@ -62,7 +62,7 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "member.invite.otherwise": "{invite_needed}, and {sender_level}",
         "member.leave.self": "{sender_was}, and only users who are in the room or invited can leave",
         "member.leave.sender_not_joined": _SENT,
-        "member.leave.banned": "{target_was}, {ban_needed}, and {sender_level}",
+        "member.leave.banned": "{target_was}, {lifting_needed}, and {sender_level}",
         "member.leave.otherwise": "{kick_needed} and a level above that of the target, but {sender_level} and"
         " {target_level}",
         "member.ban.sender_not_joined": _SENT,
@@ -197,6 +197,26 @@ def _named(name: str, words: str) -> "Callable[[Facts, Event], Said]":
     return sentence
 
 
+def _lifting_needed(facts: Facts, _: Event) -> Said:
+    ban = facts.named("ban")
+    return said(
+        "lifting a ban needs the ban level {level} ({source})", level=str(ban.value), source=ban.source
+    )
+
+
+def _kick_needed(facts: Facts, subject: Event) -> Said:
+    """Say what a kick needs. An event that lifts a ban is judged as a kick too, after the ban level."""
+    if facts.membership("target", subject.state_key or "").value != "ban":
+        return _COMPUTED["kick_level"](facts, subject)
+    kick = facts.named("kick")
+    return said(
+        "{lifting} and, like a kick, the kick level {level} ({source})",
+        lifting=_lifting_needed(facts, subject),
+        level=str(kick.value),
+        source=kick.source,
+    )
+
+
 def _join_rule(facts: Facts, _: Event) -> Said:
     fact = facts.join_rule()
     if fact.event_id is None:
@@ -238,8 +258,10 @@ _COMPUTED: Final[Mapping[str, Callable[[Facts, Event], Said]]] = MappingProxyTyp
         ),
         "needed": _needed,
         "invite_needed": _named("invite", "an invite"),
-        "kick_needed": _named("kick", "a kick"),
+        "kick_level": _named("kick", "a kick"),
+        "kick_needed": _kick_needed,
         "ban_needed": _named("ban", "a ban"),
+        "lifting_needed": _lifting_needed,
         "redact_needed": _named("redact", "a redaction"),
         "join_rule": _join_rule,
         "voucher": _voucher,

@@ -48,7 +48,7 @@ def quoted(room_id: RoomId) -> str:
 NEVER_CAME: Final = "the server never received it, or purged it, or the ID is mistyped"
 """What it can mean that a server does not have an event."""
 
-QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
+QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since without them the shell replaces $"
 """What to do where a shell has changed an event ID."""
 
 _NEAR: Final = 6  # characters that two IDs share at their start or end, if one may stand for the other

@@ -21,6 +21,7 @@ _SHOWN_ROOMS: Final = 4
 _HASHED_ID: Final = 44  # characters of a room ID without a server name
 _LONGEST_ID: Final = 255
 _ALIKE: Final = 0.75  # of the characters of two IDs, if one may stand for the other
+_SHOWN_NAMES: Final = 3
 
 
 class NoSuchRoom(InputError):
@@ -119,6 +120,7 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
         near = _nearest(rooms, wanted)
         what = f"no room {quoted(wanted)}"
         if not wanted.startswith("!"):
+            near = _nearest_names(rooms, wanted) or near
             what = f"no room called {quoted(wanted)}, and there is no such file"
         raise NoSuchRoom(name, f"it has {what}{near}; {call} lists its {len(rooms):,} rooms")
     if not rooms:
@@ -161,6 +163,17 @@ def _nearest(rooms: Iterable[RoomSummary], wanted: RoomId) -> str:
     by_start = {_start(room_id): room_id for room_id in reversed(ids)}
     near = get_close_matches(_start(wanted), by_start, 1, _ALIKE)
     return f"; the nearest ID is {quoted(by_start[near[0]])}" if near else ""
+
+
+def _nearest_names(rooms: Iterable[RoomSummary], wanted: str) -> str:
+    """Name the rooms whose names have a text in them, the case aside; otherwise the one most like it."""
+    if not wanted or len(wanted) > _LONGEST_ID:
+        return ""
+    names = dict.fromkeys(room.name for room in rooms if room.name and len(room.name) <= _LONGEST_ID)
+    with_it = [one for one in names if wanted.casefold() in one.casefold()]
+    near = with_it[:_SHOWN_NAMES] or get_close_matches(wanted, names, 1, _ALIKE)
+    are = "the nearest name is" if len(near) == 1 else "the nearest names are"
+    return f"; {are} {listed([quoted(one) for one in near])}" if near else ""
 
 
 def _start(room_id: RoomId) -> str:

@@ -27,6 +27,7 @@ _ROW: Final = 26
 _ROWS: Final = 24  # events of the graph
 _RESETS: Final = 6
 _BARS: Final = 80
+_LEGEND: Final = 28  # the height of the line that explains the marks of the graph
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 
 _TEXT: Final = "#1b1f24"
@@ -53,7 +54,7 @@ def picture_of(page: Page) -> bytes:
         raise NoPictures from None
     resets = len(page.found.resets)
     rows = min(_ROWS, len(page.order))
-    height = 470 + (min(resets, _RESETS) * 24 + 60 if resets else 0) + rows * _ROW
+    height = 470 + (_LEGEND if rows else 0) + (min(resets, _RESETS) * 24 + 60 if resets else 0) + rows * _ROW
     image = Image.new("RGB", (_FINE * WIDTH, _FINE * height), "#ffffff")
     brush = _Brush(ImageDraw.Draw(image))
     y = _heading(brush, page)
@@ -230,6 +231,9 @@ def _graph(brush: _Brush, page: Page, y: int, rows: int) -> None:
     brush.text(_MARGIN, y, heading, 16)
     y += 32
     marks = {reset.merge for reset in page.found.resets}
+    if rows:
+        _legend(brush, page, y, rows, any(event.event_id in marks for event in page.order[:rows]))
+        y += _LEGEND
     parts = _parents(page, rows)
     laid = [*lay_out(parts, 12)]
     widest = max((row.lane for row in laid[:rows]), default=0) + 1
@@ -252,6 +256,19 @@ def _graph(brush: _Brush, page: Page, y: int, rows: int) -> None:
     if more:
         text = f"and {counted(more, 'older event', 'older events')}"
         brush.text(text_at, y + rows * _ROW + 4, text, 13, _MUTED)
+
+
+def _legend(brush: _Brush, page: Page, y: int, rows: int, has_reset: bool) -> None:
+    """Explain the marks that the drawn events have."""
+    x, middle = _x(0), y + 9
+    for status in sorted(set(page.status[:rows])):
+        line = _LANES[0] if status == 0 else _COLOURS[STATUSES[status]]
+        brush.circle(x, middle, 5, line, line if status == 0 else "#ffffff")
+        x = brush.text(x + 14, y, STATUSES[status], 13, _MUTED) + 30
+    if has_reset:
+        brush.circle(x, middle, 9, _RESET)
+        brush.circle(x, middle, 5, _LANES[0], _LANES[0])
+        brush.text(x + 16, y, "branches meet here, and a state reset happened", 13, _MUTED)
 
 
 def _x(lane: int) -> float:
