@@ -25,7 +25,14 @@ from .two_servers import VERSIONS, Server
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
-def asked(origin: Server, server: Server, method: str, uri: str, content: Any = None) -> Answer:
+def asked(
+    origin: Server,
+    server: Server,
+    method: str,
+    uri: str,
+    content: Any = None,
+    answered: Answer | None = None,
+) -> Answer:
     """Return what a server answers to a request."""
     need = NeedResponse(server.name, method, uri, content)
     header = sign_request(need, origin=origin.name, key=origin.key)
@@ -33,7 +40,8 @@ def asked(origin: Server, server: Server, method: str, uri: str, content: Any = 
     assert request is not None
     request = replace(request, content=content)
     room = server.rooms.get(next(iter(request.room_ids), ""), server.nowhere)
-    return run(answer_steps(request, room.room, now=1, key=server.key, versions=VERSIONS), room)
+    steps = answer_steps(request, room.room, now=1, key=server.key, versions=VERSIONS, answered=answered)
+    return run(steps, room)
 
 
 @pytest.mark.parametrize("origin", ["", "b.org/x?", "b.org\n", "127.0.0.1:80/local", "b@c.org", "é.org"])
