@@ -1,15 +1,26 @@
 """Events that are neither stored nor let wait: their server is told so, and nothing takes their place."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from roomver import Event, JsonObject
-from roomver.federation import Answer, NeedResponse
+from roomver import Event, JsonObject, parse_event
+from roomver.federation import (
+    Answer,
+    NeedResponse,
+    act_steps,
+    ask_template_steps,
+    run,
+    send_join_steps,
+)
 from roomver.keys import KeyRing, VerifyKey
+from roomver.signing import sign_event
+from roomver.steps import Stored
 
 from .test_attacks import crafted, named
-from .test_federation import ALICE, BOB, MEMBER, every_version, joined
+from .test_federation import ALICE, BOB, CAROL, MEMBER, every_version, joined
 from .test_lies import lost
 from .test_requests import V1, asked
 from .two_servers import Memory, Server
@@ -129,3 +140,106 @@ def test_an_event_that_waits_may_be_dropped_later(version: str) -> None:
     assert result(sent(b, a, [after.pdu]), after) == {}
     assert after.event_id in room.stored
     assert [*room.waits] == [waits.event_id]
+
+
+# In versions 1 and 2 the sender's server chooses the event ID.
+
+
+@pytest.mark.parametrize("kind", ["m.room.message", "m.room.topic"])
+def test_an_event_id_that_is_in_use_makes_no_event(kind: str) -> None:
+    """The store replaces what it keeps under the same ID."""
+    a, _, room_id = joined("1")
+    room = a.rooms[room_id]
+    spoken = a.say(room_id, ALICE, "Stays")
+    before = (room.extremities, [*room.order], {**room.stored})
+    author = replace(a.author(ALICE), event_id=spoken.event_id)
+    steps = act_steps(
+        author, room.room, kind, {"body": "Other"},
+        state_key=None if kind == "m.room.message" else "",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=re.escape(f'the event ID "{spoken.event_id}" is in use')):
+        a.run(room_id, steps)
+    assert (room.extremities, room.order, room.stored) == before
+
+
+def test_a_join_with_an_event_id_that_is_in_use_is_not_sent() -> None:
+    a, b, room_id = joined("1")
+    room = b.rooms[room_id]
+    spoken = b.say(room_id, BOB, "Stays")
+    author = replace(b.author(CAROL), event_id=spoken.event_id)
+    join = run(ask_template_steps(author, room_id, "a.org", "join", versions=["1"]), b.nowhere)
+    with pytest.raises(ValueError, match="is in use: draw another one"):
+        b.run(room_id, send_join_steps(join, room.room, "a.org"))
+    assert room.stored[spoken.event_id].event.content == {"body": "Stays"}
+    assert a.asked[-1] == "make_join"
+
+
+def test_a_join_does_not_replace_an_event_of_the_response_that_has_its_id() -> None:
+    """A server tells an event that this one made long ago, and that was not stored."""
+    a, _, room_id = joined("1")
+    c = Server("c.org", a.network)
+    there = a.rooms[room_id]
+    author = replace(c.author("@dan:c.org"), event_id="$same:c.org")
+    join = run(ask_template_steps(author, room_id, "a.org", "join", versions=["1"]), c.nowhere)
+    old = crafted(
+        c, there, "1", type="m.room.message", sender="@dan:c.org", event_id="$same:c.org",
+        auth_events=named(there, "1", ("m.room.power_levels", "")),
+    )  # fmt: skip
+    whole = a.answered
+
+    def lying(*request: str) -> Answer:
+        answer = whole(*request)
+        if "send_join" in request[1]:
+            chain: Any = answer.body["auth_chain"]
+            answer.body["auth_chain"] = [*chain, old.pdu]
+        return answer
+
+    vars(a)["answered"] = lying
+    room = c.open(room_id, "1")
+    told = run(send_join_steps(join, room.room, "a.org"), room)
+    assert not told.accepted
+    assert 'another event has the ID "$same:c.org"' in str(told)
+    assert room.stored["$same:c.org"].event.type == "m.room.message"
+
+
+@pytest.mark.parametrize("with_state", [True, False])
+def test_a_received_event_does_not_replace_another_one(with_state: bool) -> None:
+    """The stored event may be one of an auth chain, without a state. Then it may come again with one."""
+    a, b, room_id = joined("1")
+    room, there = a.rooms[room_id], b.rooms[room_id]
+    spoken = b.say(room_id, BOB, "Stays")
+    other = crafted(
+        b, there, "1", type="m.room.message", sender=BOB, event_id=spoken.event_id, content={"body": "Other"},
+        prev_events=[room.order[-1]],
+        auth_events=named(there, "1", ("m.room.power_levels", ""), (MEMBER, BOB)),
+    )  # fmt: skip
+    if with_state:
+        assert result(sent(b, a, [spoken.pdu]), spoken) == {}
+    else:
+        room.stored[spoken.event_id] = Stored(spoken)
+    error = f'dropped: same-id: event_id: another event has the ID "{spoken.event_id}"'
+    assert result(sent(b, a, [other.pdu]), other) == {"error": error}
+    assert room.stored[spoken.event_id].event.content == {"body": "Stays"}
+    assert result(sent(b, a, [spoken.pdu]), spoken) == {}
+    assert spoken.event_id in room.states_before(frozenset([spoken.event_id]))
+
+
+def test_an_event_that_waits_is_not_replaced_by_another_one() -> None:
+    a, b, room_id = joined("1")
+    room, there = a.rooms[room_id], b.rooms[room_id]
+    vars(a)["ask"] = lambda _: None
+    waits = after_a_gap(b, there, "1", 0)
+    assert result(sent(b, a, [waits.pdu]), waits) == {}
+    pdu = {**after_a_gap(b, there, "1", 1).pdu, "event_id": waits.event_id}
+    other = parse_event(sign_event(pdu, "1", b.name, b.key), "1")
+    assert "the event is not kept" in result(sent(b, a, [other.pdu]), other)["error"]
+    assert room.waits == {waits.event_id: waits.pdu}
+
+
+def test_a_store_that_lets_a_malformed_event_wait() -> None:
+    """What it returns is not trusted either."""
+    a, b, room_id = joined("1")
+    room = a.rooms[room_id]
+    room.waits["$x:b.org"] = {"event_id": "$x:b.org", "sender": BOB}
+    spoken = b.say(room_id, BOB, "Hello")
+    assert result(sent(b, a, [spoken.pdu]), spoken) == {}

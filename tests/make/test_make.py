@@ -157,6 +157,18 @@ def test_a_redaction_names_its_target_where_the_version_has_it(version: str) -> 
     assert ("redacts" in event.pdu) is (int(version) < 11)
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_an_event_id_that_is_in_use_makes_no_event(version: str) -> None:
+    """Stored under this ID, the new event would replace the other one."""
+    server = Server(version)
+    (create,) = server.store.stored
+    for state_key in (None, ""):
+        with pytest.raises(ValueError, match=f'the event ID "\\{create}" is in use: draw another one'):
+            server.make("m.room.topic", ALICE, event_id=create, state_key=state_key)
+    with pytest.raises(MalformedEvent, match="event_id: expected an event ID"):
+        server.make("m.room.member", ALICE, {"membership": "join"}, event_id=None, state_key=ALICE)
+
+
 def test_the_content_is_copied() -> None:
     server = public("11")
     inner: list[Any] = []

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ..canonical import plain_object
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..hashing import compute_event_id, compute_reference_hash
+from ..hashing import compute_event_id
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
@@ -23,6 +23,7 @@ from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
 from .receiving import take_steps, waits_steps
 from .requests import Request
+from .same_id import is_same
 
 _MOST_EVENTS: Final = 100
 _NOT_FOUND: Final = "M_NOT_FOUND"
@@ -271,9 +272,7 @@ def _was_accepted(event: Event) -> FederationSteps[bool]:
     """Tell whether this very event is stored and was accepted. In versions 1 and 2 IDs are chosen."""
     stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.event_id]))
     one = stored.get(event.event_id)
-    if one is None or one.rejected or one.soft_failed:
-        return False
-    return compute_reference_hash(one.event) == compute_reference_hash(event)
+    return one is not None and not one.rejected and not one.soft_failed and is_same(one.event, event)
 
 
 def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | None]:

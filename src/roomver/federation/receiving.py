@@ -51,6 +51,7 @@ from .needs import (
     NeedWaiting,
     Wait,
 )
+from .same_id import is_same, refused_id_steps
 
 # For how many of the events that are missing before one the auth chain and the state are asked for.
 _MOST_ASKED: Final = 10
@@ -94,8 +95,9 @@ def take_steps(
             ``/send_join``, ``/send_leave`` or ``/send_knock``.
 
     Returns:
-        The receipt; None if the event is stored already, with a state. A receipt has no truth value: compare
-        with ``is not None``.
+        The receipt; None if the event is stored already, with a state. In versions 1 and 2, an event that has
+        the ID of another stored event is dropped, because it must not replace that event. A receipt has no
+        truth value: compare with ``is not None``.
 
     Raises:
         WrongRoom: if the event is of another room.
@@ -107,7 +109,7 @@ def take_steps(
             raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
-        return None
+        return (yield from refused_id_steps(event.pdu, room))
     receipt = yield from attempt(event.pdu, room, relay=relay)
     if receipt.lacking.keys:
         return receipt
@@ -220,6 +222,9 @@ def attempt(
             it may have sent that event too. But it does not become a forward extremity.
         state_before: as in `roomver.receive.receive_steps`.
     """
+    other = yield from refused_id_steps(pdu, room)
+    if other is not None:
+        return other
     receipt = yield from receive_steps(
         pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
     )
@@ -340,7 +345,7 @@ def _settle(
 
 def waits_steps(event: Event, room: LocalRoom) -> FederationSteps[bool]:
     """Tell whether an event waits."""
-    return event in (yield from _waiting_beside(event, room))
+    return any(is_same(one, event) for one in (yield from _waiting_beside(event, room)))
 
 
 def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event]]:
