@@ -124,7 +124,7 @@ def take_steps(
                     asked += 1
                     yield from _settle(one, room, origin, followed=one.event_id in followed)
         receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
-    if receipt.decided:
+    if receipt.stored is not None:  # one that is dropped costs no more than its own checks
         yield from _retry(room)
     return receipt
 
