@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roomver import RoomGraph, get_room_version
+from roomver import RoomGraph, UnknownRoomVersion, get_room_version
 from roomver.federation import (
     Answer,
     LocalRoom,
@@ -144,3 +144,12 @@ def test_a_server_that_has_left_lets_nobody_join(version: str) -> None:
     uri = f"{V2}/send_join/{room_id}/{template}"
     assert asked(c, b, "PUT", uri, join.pdu).status == 404
     assert b.rooms[room_id].order == before
+
+
+def test_a_room_takes_the_identifier_of_a_version() -> None:
+    version: Any = "11"
+    unknown: Any = "13"
+    room = LocalRoom("a.org", "!r:a.org", version)
+    assert room.version is get_room_version("11")
+    with pytest.raises(UnknownRoomVersion):
+        LocalRoom("a.org", "!r:a.org", unknown)

@@ -35,7 +35,7 @@ from ..steps import (
     sent_for,
 )
 from ..types import EventId, JsonObject, KeyId, RoomId, ServerName
-from ..versions import RoomVersion
+from ..versions import RoomVersion, version_record
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class LocalRoom:
     Attributes:
         server: the name of this server.
         room_id: the room ID.
-        version: the record of the room version.
+        version: the record of the room version. An identifier is replaced by the record that it names.
         graph: the room's graph. The store adds to it what it keeps, and after a restart what it has:
             `roomver.RoomGraph` says which events.
         servers: the servers in the room as the response to a join named them. They count while members of
@@ -59,6 +59,10 @@ class LocalRoom:
     version: RoomVersion
     graph: RoomGraph = field(default_factory=RoomGraph)
     servers: frozenset[ServerName] = frozenset()
+
+    def __post_init__(self) -> None:
+        # The steps read the fields of the record. Without this, an identifier would fail where they do.
+        object.__setattr__(self, "version", version_record(self.version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
         event_id: the event ID in versions 1 and 2, ``$``, characters that the caller draws, ``:`` and the
             sender's server. It must not be in use: the store is asked for an event with this ID. Later
             versions compute it.
-        redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it.
+        redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it. No other
+            event may have one.
         prev_events: the events that it follows, at most 20; None for the forward extremities. If there are
             more than 20, those of the greatest depth are taken.
         graph: the room's graph, if the caller keeps one: the one that `roomver.receive.receive_steps` takes.
@@ -128,8 +129,9 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
         The event with the verdict, or the verdict that refuses it.
 
     Raises:
-        MalformedEvent: if the event would not be in the event format, or a create event names another room
-            version.
+        MalformedEvent: if the event would not be in the event format, if a create event names another room
+            version, if the room ID is of another version, or if an event of another type redacts an event.
+        NotCanonical: if the content cannot be encoded as canonical JSON.
         MissingEvents: naming events that the store does not have, or after which it has no state.
         UnknownState: if the state before the event is known in part, and the event depends on the rest.
         WrongRoom: if the state is of another room.
