@@ -25,7 +25,7 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
     (
         UnknownRoomVersion("13", ["1", "2"]),
         {"version": "13", "known": ("1", "2")},
-        "unknown room version '13'; known versions: 1, 2",
+        "unknown room version '13'; known versions: 1, 2; a version of your own is passed as its record",
     ),
     (
         BadRoomVersion("org.x", ["knock: expected true or false, found 1", "z is not a field"]),

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_forks import Fork, likely_fork
 
-from roomver import Event, KeyRing, MissingEvents, resolve, resolve_steps
-from roomver.resolution import Resolution
+from roomver import Event, KeyRing, MissingEvents, federation, resolve, resolve_steps
+from roomver.federation import Keep
+from roomver.resolution import Resolution, run_steps
 from roomver.resolution import Steps as ResolutionSteps
 from roomver.steps import (
     AsyncEventStore,
@@ -324,3 +325,47 @@ def test_an_event_loop_turns_while_a_large_resolution_runs() -> None:
     assert len(resolution.state) == 1_500 + 3
     # Without an executor the loop turns only when the store is awaited.
     assert few < 30 < many
+
+
+class Late:
+    """A store for `run_async`, which is passed to `run` by mistake."""
+
+    async def events(self, event_ids: frozenset[EventId]) -> Mapping[EventId, Stored]:
+        raise AssertionError("it is not awaited")
+
+    async def keep(self, need: Keep) -> None:
+        raise AssertionError("it is not awaited")
+
+
+def asking(need: Any) -> Steps[object]:
+    return (yield need)
+
+
+def test_a_store_that_is_awaited_is_refused_by_name() -> None:
+    """Otherwise what it returns is taken for the answer, and nothing is stored."""
+    late: Any = Late()
+    for need in (NeedEvents(frozenset(["$x"])), frozenset(["$x"])):
+        with pytest.raises(TypeError, match=r"must be awaited: use roomver\.steps\.run_async"):
+            run(asking(need), late)
+    keep: Any = Keep(stored=Stored(next(iter(made_room().events.values()))))
+    for need in (NeedEvents(frozenset(["$x"])), keep):
+        with pytest.raises(TypeError, match=r"must be awaited: use roomver\.federation\.run_async"):
+            federation.run(asking(need), late)
+    steps: Any = asking(frozenset(["$x"]))
+    with pytest.raises(TypeError, match=r"must be awaited: use roomver\.resolution\.run_steps_async"):
+        run_steps(steps, late.events)
+
+
+def test_an_answer_that_is_awaited_need_not_be_a_coroutine() -> None:
+    loop = asyncio.new_event_loop()
+    late: Any = Asked()
+    late.keys = lambda _: loop.create_future()
+    with pytest.raises(TypeError, match="must be awaited"):
+        run(asking(NeedKeys(frozenset())), late)
+    loop.close()
+
+
+def test_a_need_of_the_protocol_between_servers_is_refused_by_name() -> None:
+    need: Any = federation.NeedWaiting()
+    with pytest.raises(TypeError, match=r"NeedWaiting: run these steps with roomver\.federation\.run"):
+        run(asking(need), Asked())

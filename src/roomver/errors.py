@@ -78,7 +78,8 @@ class UnknownRoomVersion(RoomverError):
 
     Attributes:
         version: what was passed as the room version.
-        known: the identifiers of the known room versions, oldest first.
+        known: the identifiers of the known room versions: the stable ones, oldest first, and the unstable
+            ones.
     """
 
     version: object
@@ -90,6 +91,12 @@ class UnknownRoomVersion(RoomverError):
         super().__init__(version, self.known)
 
     def __str__(self) -> str:
+        more = "; a version of your own is passed as its record" if type(self.version) is str else ""
+        return self.summary + more
+
+    @property
+    def summary(self) -> str:
+        """What is wrong, without what to do about it in a program."""
         if type(self.version) is not str:
             return f'a room version must be a string such as "11", not {repr(self.version)[:100]}'
         return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(self.known)}"

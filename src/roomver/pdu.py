@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from .canonical import plain_object, scan
-from .errors import Defect, MalformedEvent
+from .errors import Defect, MalformedEvent, NotCanonical
 from .types import JsonObject, JsonValue
 from .versions import RoomVersion, version_record
 
@@ -47,13 +47,22 @@ def unpack(
     return pdu, known
 
 
-def scanned_copy(value: JsonObject, *, strict: bool) -> JsonObject:
+def scanned_copy(value: JsonObject, *, strict: bool, path: str = "") -> JsonObject:
     """Return a deep copy of a dict that is not yet scanned.
+
+    Args:
+        value: the dict.
+        strict: as in `scan`.
+        path: its place, which an error names.
 
     Raises:
         NotCanonical: if it cannot be encoded as canonical JSON. A value that holds itself has no copy.
     """
-    scan(value, strict=strict)
+    try:
+        scan(value, strict=strict)
+    except NotCanonical as error:
+        between = "." if path and error.path and not error.path.startswith("[") else ""
+        raise NotCanonical(f"{path}{between}{error.path}", error.reason) from None
     return cast(JsonObject, copied(value))
 
 

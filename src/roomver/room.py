@@ -10,10 +10,8 @@ once the whole state is known. `roomver.receive.unclear` tells what can be decid
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .canonical import shorten
 from .errors import Defect, MissingEvents, WrongRoom
-from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Reason
+from .findings import EventCheck
 from .hashing import compute_reference_hash
 from .keys import NO_KEYS, KeyRing
 from .make import JoinCheck, Made, make_steps
@@ -27,6 +25,7 @@ from .receive import (
     receive_steps,
     state_before_steps,
 )
+from .receive.receipt import dropped_for_its_id
 from .receive.unclear import follow_decided, follow_undecided, may_follow, state_after_undecided
 from .state import PartialState, State, completed_from, contradict
 from .steps import run
@@ -272,7 +271,7 @@ class Room:
         earlier = self._earlier(event.event_id)
         if earlier is not None and earlier.event is not None:
             if compute_reference_hash(earlier.event) != compute_reference_hash(event):
-                return _another(event, receipt)
+                return dropped_for_its_id(receipt.check)
             if event.event_id in self.receipts:
                 return earlier
         if self._begun is not None:
@@ -351,13 +350,3 @@ class Room:
 def _stored(given: GivenState) -> dict[EventId, Receipt]:
     """Return the receipts of the events that are to be stored, by event ID."""
     return {one.stored.event.event_id: one for one in given.receipts if one.stored is not None}
-
-
-def _another(event: Event, receipt: Receipt) -> Receipt:
-    """Return the receipt of an event that has the ID of another one.
-
-    In versions 1 and 2 the sender's server chooses the ID.
-    """
-    reason = Reason("event_id", f"another event has the ID {shorten(event.event_id, 300)}")
-    found = (*receipt.check.findings, Finding(FindingKind.SAME_ID, (reason,)))
-    return Receipt(status=ReceiptStatus.DROPPED, check=receipt.check._replace(event=None, findings=found))

@@ -15,9 +15,10 @@ The needs are:
 A store holds one room. Whatever it does not have, it leaves out of its answer: nothing is decided without it.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import isawaitable
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, overload
 
 from .event import Event
@@ -156,19 +157,23 @@ class Store(EventStore, Protocol):
 class AsyncEventStore(Protocol):
     """An `EventStore` that is awaited. Write its method with ``async def``."""
 
-    def events(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, Stored]]: ...
+    def events(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, Stored]]:
+        """Return those of some events that were accepted or rejected: see `EventStore.events`."""
 
 
 class AsyncStore(AsyncEventStore, Protocol):
     """A `Store` whose methods are awaited. Write them with ``async def``."""
 
-    def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> Awaitable[KeyRing]: ...
+    def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> Awaitable[KeyRing]:
+        """Return the known keys, by server name and key ID, and the time. It may hold more keys."""
 
     def states_after(
         self, event_ids: frozenset[EventId], /
-    ) -> Awaitable[Mapping[EventId, StateMap[EventId]]]: ...
+    ) -> Awaitable[Mapping[EventId, StateMap[EventId]]]:
+        """Return the states after some events: see `Store.states_after`."""
 
-    def current(self) -> Awaitable[Current]: ...
+    def current(self) -> Awaitable[Current]:
+        """Return the forward extremities and the current state."""
 
 
 @overload
@@ -188,6 +193,7 @@ def run(steps: Generator[Any, Any, T], store: EventStore) -> T:
         store: answers the needs. A resolution needs events alone: an `EventStore` is enough.
 
     Raises:
+        TypeError: if the store is awaited, or the steps are those of `roomver.federation`.
         Exception: whatever the steps or the store raise.
 
     >>> from roomver import resolve_steps
@@ -198,7 +204,9 @@ def run(steps: Generator[Any, Any, T], store: EventStore) -> T:
     >>> run(resolve_steps([same, same]), Empty()).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
-    return drive(steps, lambda need: sent_for(need, ask_store(store, need)))
+    return drive(
+        steps, lambda need: sent_for(need, not_awaited(ask_store(store, need), "roomver.steps.run_async"))
+    )
 
 
 @overload
@@ -313,8 +321,22 @@ def ask_store(store: Any, need: Need) -> Any:
             return store.keys(need.keys)
         case NeedCurrent():
             return store.current()
-        case _:
+        case frozenset():
             return store.events(need)
+    raise TypeError(f"{type(need).__name__}: run these steps with roomver.federation.run or run_async")
+
+
+def not_awaited(answer: T, driver: str) -> T:
+    """Return the answer of a store that is not awaited.
+
+    Raises:
+        TypeError: if the store is awaited, naming the driver for such a store.
+    """
+    if not isawaitable(answer):
+        return answer
+    if isinstance(answer, Coroutine):
+        answer.close()  # otherwise Python warns that it was never awaited
+    raise TypeError(f"the answer of the store must be awaited: use {driver}")
 
 
 def sent_for(need: object, answer: Any) -> Any:

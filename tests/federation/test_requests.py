@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roomver import RoomGraph, get_room_version
+from roomver import RoomGraph, UnknownRoomVersion, get_room_version
 from roomver.federation import (
     Answer,
     LocalRoom,
@@ -25,7 +25,14 @@ from .two_servers import VERSIONS, Server
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
-def asked(origin: Server, server: Server, method: str, uri: str, content: Any = None) -> Answer:
+def asked(
+    origin: Server,
+    server: Server,
+    method: str,
+    uri: str,
+    content: Any = None,
+    answered: Answer | None = None,
+) -> Answer:
     """Return what a server answers to a request."""
     need = NeedResponse(server.name, method, uri, content)
     header = sign_request(need, origin=origin.name, key=origin.key)
@@ -33,7 +40,8 @@ def asked(origin: Server, server: Server, method: str, uri: str, content: Any = 
     assert request is not None
     request = replace(request, content=content)
     room = server.rooms.get(next(iter(request.room_ids), ""), server.nowhere)
-    return run(answer_steps(request, room.room, now=1, key=server.key, versions=VERSIONS), room)
+    steps = answer_steps(request, room.room, now=1, key=server.key, versions=VERSIONS, answered=answered)
+    return run(steps, room)
 
 
 @pytest.mark.parametrize("origin", ["", "b.org/x?", "b.org\n", "127.0.0.1:80/local", "b@c.org", "é.org"])
@@ -136,3 +144,12 @@ def test_a_server_that_has_left_lets_nobody_join(version: str) -> None:
     uri = f"{V2}/send_join/{room_id}/{template}"
     assert asked(c, b, "PUT", uri, join.pdu).status == 404
     assert b.rooms[room_id].order == before
+
+
+def test_a_room_takes_the_identifier_of_a_version() -> None:
+    version: Any = "11"
+    unknown: Any = "13"
+    room = LocalRoom("a.org", "!r:a.org", version)
+    assert room.version is get_room_version("11")
+    with pytest.raises(UnknownRoomVersion):
+        LocalRoom("a.org", "!r:a.org", unknown)

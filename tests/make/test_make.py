@@ -15,6 +15,7 @@ from roomver import (
     KeyRing,
     MalformedEvent,
     MissingEvents,
+    NotCanonical,
     RoomverError,
     UnknownState,
     compute_event_id,
@@ -155,6 +156,57 @@ def test_a_redaction_names_its_target_where_the_version_has_it(version: str) -> 
     assert event.redacts == server.create.event_id
     assert ("redacts" in event.content) is (int(version) >= 11)
     assert ("redacts" in event.pdu) is (int(version) < 11)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_an_event_id_that_is_in_use_makes_no_event(version: str) -> None:
+    """Stored under this ID, the new event would replace the other one."""
+    server = Server(version)
+    (create,) = server.store.stored
+    for state_key in (None, ""):
+        with pytest.raises(ValueError, match=f'the event ID "\\{create}" is in use: draw another one'):
+            server.make("m.room.topic", ALICE, event_id=create, state_key=state_key)
+    with pytest.raises(MalformedEvent, match="event_id: expected an event ID"):
+        server.make("m.room.member", ALICE, {"membership": "join"}, event_id=None, state_key=ALICE)
+
+
+@every_version
+def test_only_a_redaction_redacts(version: str) -> None:
+    server = public(version)
+    with pytest.raises(
+        MalformedEvent, match=r'type: expected "m\.room\.redaction", .* found "m\.room\.message"'
+    ):
+        server.make("m.room.message", ALICE, {"body": "x"}, redacts=server.create.event_id)
+
+
+def test_a_room_id_of_another_version_is_named() -> None:
+    """Otherwise an event would be missing that no room can have."""
+    server = public("12")
+    expected = "room_id: expected the room ID of a room of version 12, which has no server name"
+    with pytest.raises(MalformedEvent, match=expected):
+        server.make("m.room.message", ALICE, {"body": "x"}, room_id="!r:a.example")
+
+
+def test_a_create_event_without_a_version_is_of_version_1() -> None:
+    key = key_of("a.example")
+    steps = make_steps(
+        "11", "m.room.create", ALICE, {}, state_key="", room_id="!r:a.example", origin_server_ts=1, key=key
+    )
+    with pytest.raises(
+        MalformedEvent, match='room_version: expected "11", found nothing, which stands for "1"'
+    ):
+        run(steps, MemoryStore())
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [({"x": 1.5}, "content.x"), ({"@a:x": {"y": 1.5}}, 'content["@a:x"].y'), ({1: 2}, "content")],
+)
+def test_the_place_of_what_cannot_be_encoded_is_named(content: Any, path: str) -> None:
+    server = public("11")
+    with pytest.raises(NotCanonical) as caught:
+        server.make("m.room.message", ALICE, content)
+    assert caught.value.path == path
 
 
 def test_the_content_is_copied() -> None:

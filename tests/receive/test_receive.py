@@ -13,6 +13,7 @@ from unpaddedbase64 import encode_base64
 from roomver import Event, KeyRing, SigningKey, VerifyKey, WrongRoom, parse_event, rules, sign_event
 from roomver.errors import Lack
 from roomver.findings import Finding, FindingKind
+from roomver.hashing import compute_content_hash
 from roomver.policy import PolicyRefusal
 from roomver.receive import (
     Lacking,
@@ -718,6 +719,23 @@ def test_a_receipt_has_no_truth_value_and_can_be_pickled() -> None:
     assert copy.status is receipt.status
     assert copy.event == receipt.event
     assert copy.state_before == receipt.state_before
+
+
+def test_a_memory_store_does_not_replace_an_event_by_another_one_with_its_id() -> None:
+    """In versions 1 and 2 the sender's server chooses the ID."""
+    room = Room("1", signed=False)
+    room.join(ALICE)
+    store = MemoryStore()
+    for event in room.events.values():
+        store.take(run(receive_steps(event.pdu, "1", signatures=False), store))
+    *_, last = room.events.values()
+    receipt = run(receive_steps(last.pdu, "1", signatures=False), store)
+    store.take(receipt)
+    pdu = {**last.pdu, "origin_server_ts": 7, "prev_events": []}
+    pdu["hashes"] = {"sha256": compute_content_hash(pdu, "1")}
+    with pytest.raises(ValueError, match="another event is stored under the ID"):
+        store.take(run(receive_steps(pdu, "1", signatures=False), store))
+    assert store.stored[last.event_id].event.pdu == last.pdu
 
 
 def test_a_message_leaves_the_state_object_as_it_is() -> None:

@@ -8,6 +8,7 @@ import click
 
 from ..errors import UnknownRoomVersion
 from ..readers import read_version
+from ..readers.entries import with_advice
 from ..versions import RoomVersion, get_room_version
 from .common import display_name, opened
 
@@ -48,7 +49,7 @@ def _known_version(_: click.Context, __: click.Parameter, identifier: str | None
     try:
         return None if identifier is None else get_room_version(identifier)
     except UnknownRoomVersion as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(with_advice(error)) from None
 
 
 def version_file_name() -> str | None:

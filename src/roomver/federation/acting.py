@@ -34,6 +34,7 @@ from ..versions import RoomIdForm, RoomVersion, version_record
 from .asking import PREFIX, path_part
 from .needs import FederationSteps, LocalRoom, NeedResponse, Response
 from .receiving import attempt, keep_steps
+from .same_id import refused_id_steps
 
 _SIGN: Final = "/_matrix/policy/v1/sign"
 
@@ -46,7 +47,8 @@ class Author:
         user: the user, of this server.
         key: this server's signing key.
         origin_server_ts: the time, in milliseconds since the epoch.
-        event_id: an event ID that was drawn, for a room of version 1 or 2; other versions do not use it.
+        event_id: an event ID that was drawn, for a room of version 1 or 2. It must not be in use, in any room
+            of this server. Other versions do not use it.
     """
 
     user: UserId
@@ -102,7 +104,7 @@ def act_steps(
         redacts: the event that an ``m.room.redaction`` redacts.
 
     Raises:
-        MalformedEvent, MissingEvents, UnknownState, WrongRoom: as in `roomver.make.make_steps`.
+        MalformedEvent, MissingEvents, UnknownState, WrongRoom, ValueError: as in `roomver.make.make_steps`.
     """
     made: Made = yield from make_steps(
         room.version,
@@ -255,8 +257,11 @@ def send_join_steps(
         RequestRefused: if the server refuses or does not answer. In the second case it may have accepted the
             join nevertheless.
         WrongRoom, CyclicGraph: as in `roomver.receive.receive_steps`.
+        ValueError: if another event that is stored has the ID of the join, which versions 1 and 2 allow.
     """
     query = f"omit_members={'true' if omit_members else 'false'}"
+    if (yield from refused_id_steps(event.pdu, room)) is not None:
+        raise ValueError(f"the event ID {shorten(event.event_id, 300)} is in use: draw another one")
     uri = f"{PREFIX}/v2/send_join/{path_part(event.room_id)}/{path_part(event.event_id)}?{query}"
     response: Response = yield NeedResponse(server, "PUT", uri, event.pdu)
     if response.body is None:
@@ -266,6 +271,9 @@ def send_join_steps(
         return Joined(checked, None)
     for one in checked.receipts:
         yield from keep_steps(replace(one, from_history=True), room)
+    other = yield from refused_id_steps(event.pdu, room)
+    if other is not None:
+        return Joined(checked, other)
     # Check 6 would be against what this server has of the room from before it left.
     receipt = yield from receive_steps(
         checked.join.pdu, room.version, state_before=checked.state, from_history=True, graph=room.graph

@@ -9,20 +9,21 @@ from typing import Final, NamedTuple
 from ..canonical import plain_object
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..hashing import compute_event_id, compute_reference_hash
+from ..hashing import compute_event_id
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
-from ..receive import ReceiptStatus
+from ..receive import Receipt, ReceiptStatus
 from ..signing import countersign
 from ..state import State, unknown_of
 from ..steps import NeedEvents, Stored
-from ..types import EventId, JsonObject, JsonValue, UserId
+from ..types import EventId, JsonObject, JsonValue, KeyId, ServerName, UserId
 from ..versions import RoomVersion, version_record
 from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import take_steps
+from .receiving import take_steps, waits_steps
 from .requests import Request
+from .same_id import is_same
 
 _MOST_EVENTS: Final = 100
 _NOT_FOUND: Final = "M_NOT_FOUND"
@@ -33,6 +34,9 @@ class Answer(NamedTuple):
 
     status: int
     body: JsonObject
+    lacking_keys: frozenset[tuple[ServerName, KeyId]] = frozenset()
+    """Of a transaction, the unknown verify keys without which events of it were not taken. Fetch them: the
+    events are taken when they come again, or when the next events after them come."""
 
 
 def refusal(status: int, code: str, error: object) -> Answer:
@@ -53,8 +57,9 @@ def answer_steps(
 
     These endpoints are answered: ``send``, ``invite``, ``make_join``, ``make_leave``, ``make_knock``,
     ``send_join``, ``send_leave``, ``send_knock``, ``event``, ``event_auth``, ``state``, ``state_ids``,
-    ``get_missing_events`` and ``backfill``. Events that are sent are received and stored. Of the history of a
-    room, only servers with a joined user in it are told. While members of the room are unknown, nobody can
+    ``get_missing_events`` and ``backfill``. Events that are sent are received, and stored or let wait: see
+    `take_steps`. If neither is possible, the result of the event is an ``error``. Of the history of a room,
+    only servers with a joined user in it are told. While members of the room are unknown, nobody can
     join through this server.
 
     Call it for each of `Request.room_ids`. Of a transaction, it takes the events of this room.
@@ -121,6 +126,7 @@ def _transaction(request: Request, room: LocalRoom, answered: Answer | None) -> 
         return refusal(400, "M_TOO_LARGE", "more than 50 PDUs")
     earlier = None if answered is None else plain_object(answered.body.get("pdus"))
     results: JsonObject = {**(earlier or {})}
+    lacking = frozenset[tuple[ServerName, KeyId]]() if answered is None else answered.lacking_keys
     for pdu, room_id in request.pdus:
         if room_id != room.room_id:
             continue
@@ -129,9 +135,23 @@ def _transaction(request: Request, room: LocalRoom, answered: Answer | None) -> 
         except RoomverError as error:
             results[compute_event_id(pdu, room.version)] = {"error": str(error)}
             continue
-        if receipt is not None and receipt.event_id is not None:
-            results[receipt.event_id] = {} if receipt.event is not None else {"error": str(receipt)}
-    return Answer(200, {"pdus": results})
+        if receipt is None:
+            results[compute_event_id(pdu, room.version)] = {}
+        elif receipt.event_id is not None:
+            lacking |= {*receipt.lacking.keys}
+            results[receipt.event_id] = yield from _result_of(receipt, room)
+    return Answer(200, {"pdus": results}, lacking)
+
+
+# "`error`: A human readable description about what went wrong in processing this PDU. If no error is present,
+# the PDU can be considered successfully handled."
+def _result_of(receipt: Receipt, room: LocalRoom) -> FederationSteps[JsonObject]:
+    """Return the PDU Processing Result of a received event: an error unless it was stored, or waits."""
+    if receipt.event is None:
+        return {"error": str(receipt)}
+    if receipt.decided or (yield from waits_steps(receipt.event, room)):
+        return {}
+    return {"error": f"{receipt}; the event is not kept: send it again"}
 
 
 def _invite(
@@ -252,9 +272,7 @@ def _was_accepted(event: Event) -> FederationSteps[bool]:
     """Tell whether this very event is stored and was accepted. In versions 1 and 2 IDs are chosen."""
     stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.event_id]))
     one = stored.get(event.event_id)
-    if one is None or one.rejected or one.soft_failed:
-        return False
-    return compute_reference_hash(one.event) == compute_reference_hash(event)
+    return one is not None and not one.rejected and not one.soft_failed and is_same(one.event, event)
 
 
 def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | None]:

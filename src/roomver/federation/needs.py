@@ -22,9 +22,20 @@ from ..identifiers import is_server_name
 from ..keys import KeyRing
 from ..resolution import RoomGraph
 from ..state import State
-from ..steps import AsyncStore, Executor, Need, Store, Stored, ask_store, drive, drive_async, sent_for
+from ..steps import (
+    AsyncStore,
+    Executor,
+    Need,
+    Store,
+    Stored,
+    ask_store,
+    drive,
+    drive_async,
+    not_awaited,
+    sent_for,
+)
 from ..types import EventId, JsonObject, KeyId, RoomId, ServerName
-from ..versions import RoomVersion
+from ..versions import RoomVersion, version_record
 
 T = TypeVar("T")
 
@@ -36,7 +47,7 @@ class LocalRoom:
     Attributes:
         server: the name of this server.
         room_id: the room ID.
-        version: the record of the room version.
+        version: the record of the room version. An identifier is replaced by the record that it names.
         graph: the room's graph. The store adds to it what it keeps, and after a restart what it has:
             `roomver.RoomGraph` says which events.
         servers: the servers in the room as the response to a join named them. They count while members of
@@ -48,6 +59,10 @@ class LocalRoom:
     version: RoomVersion
     graph: RoomGraph = field(default_factory=RoomGraph)
     servers: frozenset[ServerName] = frozenset()
+
+    def __post_init__(self) -> None:
+        # The steps read the fields of the record. Without this, an identifier would fail where they do.
+        object.__setattr__(self, "version", version_record(self.version))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +214,17 @@ class AsyncFederationStore(AsyncStore, Protocol):
         """Return the states before some events, where they are stored."""
 
     def followed(self, event_ids: frozenset[EventId], /) -> Awaitable[Collection[EventId]]:
-        """Return the events that are prev events of a stored event: see `NeedFollowed`."""
+        """Return the events that are prev events of a stored event: see `NeedFollowed`, which says which
+        stored events count."""
 
     def redactions(self, event_id: EventId, /) -> Awaitable[Mapping[EventId, Stored]]:
         """Return the stored events that redact an event."""
 
     def waiting(self) -> Awaitable[Collection[JsonObject]]:
-        """Return the PDUs that wait."""
+        """Return the PDUs that wait, in the order in which they came."""
 
     def keep(self, need: Keep, /) -> Awaitable[None]:
-        """Store an event, in one transaction."""
+        """Store an event and all that `Keep` names, in one transaction. The event waits no more."""
 
     def wait(self, need: Wait, /) -> Awaitable[None]:
         """Store an event among those that wait."""
@@ -220,21 +236,33 @@ class AsyncFederationStore(AsyncStore, Protocol):
 class FederationStore(Store, Protocol):
     """An `AsyncFederationStore` whose methods are not awaited."""
 
-    def response(self, need: NeedResponse, /) -> object: ...
+    def response(self, need: NeedResponse, /) -> object:
+        """Return the body of another server's response of status 200; None if there is none.
 
-    def states_before(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, State[EventId]]: ...
+        Return a `Response` instead to tell why the other server refuses: `Response.refusal`.
+        """
 
-    def followed(self, event_ids: frozenset[EventId], /) -> Collection[EventId]: ...
+    def states_before(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, State[EventId]]:
+        """Return the states before some events, where they are stored."""
 
-    def redactions(self, event_id: EventId, /) -> Mapping[EventId, Stored]: ...
+    def followed(self, event_ids: frozenset[EventId], /) -> Collection[EventId]:
+        """Return the events that are prev events of a stored event: see `NeedFollowed`, which says which
+        stored events count."""
 
-    def waiting(self) -> Collection[JsonObject]: ...
+    def redactions(self, event_id: EventId, /) -> Mapping[EventId, Stored]:
+        """Return the stored events that redact an event."""
 
-    def keep(self, need: Keep, /) -> None: ...
+    def waiting(self) -> Collection[JsonObject]:
+        """Return the PDUs that wait, in the order in which they came."""
 
-    def wait(self, need: Wait, /) -> None: ...
+    def keep(self, need: Keep, /) -> None:
+        """Store an event and all that `Keep` names, in one transaction. The event waits no more."""
 
-    def complete(self, need: Complete, /) -> None: ...
+    def wait(self, need: Wait, /) -> None:
+        """Store an event among those that wait."""
+
+    def complete(self, need: Complete, /) -> None:
+        """Add entries to a state, and to all states made from it."""
 
 
 _METHODS: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
@@ -250,13 +278,20 @@ _METHODS: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
 
 
 def run(steps: FederationSteps[T], store: FederationStore) -> T:
-    """Run steps to their end with a store, as `roomver.steps.run` does, and return their result."""
+    """Run steps to their end with a store, as `roomver.steps.run` does, and return their result.
+
+    It runs the steps of this package, and all that `roomver.steps.run` runs.
+
+    Raises:
+        TypeError: if the store is awaited.
+        Exception: whatever the steps or the store raise.
+    """
 
     def answer(need: FederationNeed) -> Any:
         if _has_no_server(need):
             return Response()
         method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
-        return _sent(need, method(store, need))
+        return _sent(need, not_awaited(method(store, need), "roomver.federation.run_async"))
 
     return drive(steps, answer)
 
@@ -264,7 +299,10 @@ def run(steps: FederationSteps[T], store: FederationStore) -> T:
 async def run_async(
     steps: FederationSteps[T], store: AsyncFederationStore, *, executor: Executor | None = None
 ) -> T:
-    """Run steps to their end with a store that is awaited, as `roomver.steps.run_async` does."""
+    """Run steps to their end with a store that is awaited, as `roomver.steps.run_async` does.
+
+    It runs the steps of this package, and all that `roomver.steps.run_async` runs.
+    """
 
     async def answer(need: FederationNeed) -> Any:
         if _has_no_server(need):

@@ -51,6 +51,7 @@ from .needs import (
     NeedWaiting,
     Wait,
 )
+from .same_id import is_same, refused_id_steps
 
 # For how many of the events that are missing before one the auth chain and the state are asked for.
 _MOST_ASKED: Final = 10
@@ -73,6 +74,9 @@ def take_steps(
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
     - An event that is still undecided waits, and is received again after each event that is stored. At most
       100 events of the users of one server wait in a room. More are dropped: they must be sent again.
+    - An event whose verify key is unknown does not wait, and nothing is asked for it: it may be anybody's, so
+      it must not take the place of an event whose signature is valid. It must be sent again. The receipt
+      names the key in `Receipt.lacking`.
 
     The origin is asked at most 100 times for up to 2,000 missing events, and for the auth chain and the state
     of at most 10 of them and of the event itself, which is 22 requests for each. Limit the time of each
@@ -91,7 +95,9 @@ def take_steps(
             ``/send_join``, ``/send_leave`` or ``/send_knock``.
 
     Returns:
-        The receipt; None if the event is stored already, with a state.
+        The receipt; None if the event is stored already, with a state. In versions 1 and 2, an event that has
+        the ID of another stored event is dropped, because it must not replace that event. A receipt has no
+        truth value: compare with ``is not None``.
 
     Raises:
         WrongRoom: if the event is of another room.
@@ -103,8 +109,10 @@ def take_steps(
             raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
-        return None
+        return (yield from refused_id_steps(event.pdu, room))
     receipt = yield from attempt(event.pdu, room, relay=relay)
+    if receipt.lacking.keys:
+        return receipt
     if not _is_settled(receipt):
         missing = yield from fetch_missing(event, room, origin)
         followed = yield from _followed({**missing, event.event_id: event})
@@ -116,7 +124,7 @@ def take_steps(
                     asked += 1
                     yield from _settle(one, room, origin, followed=one.event_id in followed)
         receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
-    if receipt.decided:
+    if receipt.stored is not None:  # one that is dropped costs no more than its own checks
         yield from _retry(room)
     return receipt
 
@@ -214,6 +222,9 @@ def attempt(
             it may have sent that event too. But it does not become a forward extremity.
         state_before: as in `roomver.receive.receive_steps`.
     """
+    other = yield from refused_id_steps(pdu, room)
+    if other is not None:
+        return other
     receipt = yield from receive_steps(
         pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
     )
@@ -326,11 +337,23 @@ def _settle(
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
         # One whose signatures cannot be checked may be anybody's, so it does not wait.
-        waiting: Collection[JsonObject] = yield NeedWaiting()
-        server = server_of(event.sender)
-        if sum(server_of(str(one.get("sender"))) == server for one in waiting) < _MOST_WAITING:
+        waiting = yield from _waiting_beside(event, room)
+        if len(waiting) < _MOST_WAITING and event not in waiting:
             yield Wait(event.event_id, event.pdu)
     return receipt
+
+
+def waits_steps(event: Event, room: LocalRoom) -> FederationSteps[bool]:
+    """Tell whether an event waits."""
+    return any(is_same(one, event) for one in (yield from _waiting_beside(event, room)))
+
+
+def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event]]:
+    """Return the events that wait whose senders are of the same server as that of an event."""
+    waiting: Collection[JsonObject] = yield NeedWaiting()
+    server = server_of(event.sender)
+    found = [parsed(one, room) for one in waiting if server_of(str(one.get("sender"))) == server]
+    return [one for one in found if one is not None]
 
 
 def _retry(room: LocalRoom) -> FederationSteps[None]:
@@ -340,7 +363,10 @@ def _retry(room: LocalRoom) -> FederationSteps[None]:
         waiting: Collection[JsonObject] = yield NeedWaiting()
         settled = False
         for pdu in waiting:
-            settled |= _is_settled((yield from attempt(pdu, room)))
+            receipt = yield from attempt(pdu, room)
+            # An event may be dropped now, because its server says that its key had expired. That stores
+            # nothing, so it settles no other event.
+            settled |= _is_settled(receipt) and receipt.event is not None
 
 
 def _is_settled(receipt: Receipt) -> bool:

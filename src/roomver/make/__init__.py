@@ -18,6 +18,7 @@ Source: https://spec.matrix.org/latest/server-server-api/#pdus
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, NoReturn
 
+from ..canonical import shorten
 from ..errors import refuse_truth
 from ..event import Event, parse_event
 from ..identifiers import server_of
@@ -28,9 +29,9 @@ from ..rules import Verdict
 from ..signatures import list_required_signers
 from ..signing import sign_event
 from ..state import State
-from ..steps import Steps
+from ..steps import NeedEvents, Steps, Stored
 from ..types import EventId, RoomId, ServerName, UserId
-from ..versions import RoomVersion, version_record
+from ..versions import EventIdForm, RoomVersion, version_record
 from .authoriser import find_authoriser_steps
 from .drafts import Wanted, draft
 from .handshake import Template, check_sent, complete_template, template_steps
@@ -114,8 +115,10 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
         state_key: the state key of a state event; None for a message.
         room_id: the room ID; None for the create event of version 12, whose hash it is.
         event_id: the event ID in versions 1 and 2, ``$``, characters that the caller draws, ``:`` and the
-            sender's server. Later versions compute it.
-        redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it.
+            sender's server. It must not be in use: the store is asked for an event with this ID. Later
+            versions compute it.
+        redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it. No other
+            event may have one.
         prev_events: the events that it follows, at most 20; None for the forward extremities. If there are
             more than 20, those of the greatest depth are taken.
         graph: the room's graph, if the caller keeps one: the one that `roomver.receive.receive_steps` takes.
@@ -126,13 +129,14 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
         The event with the verdict, or the verdict that refuses it.
 
     Raises:
-        MalformedEvent: if the event would not be in the event format, or a create event names another room
-            version.
+        MalformedEvent: if the event would not be in the event format, if a create event names another room
+            version, if the room ID is of another version, or if an event of another type redacts an event.
+        NotCanonical: if the content cannot be encoded as canonical JSON.
         MissingEvents: naming events that the store does not have, or after which it has no state.
         UnknownState: if the state before the event is known in part, and the event depends on the rest.
         WrongRoom: if the state is of another room.
         UnknownRoomVersion: if there is no such version.
-        ValueError: if a prev event was rejected or soft-failed.
+        ValueError: if a prev event was rejected or soft-failed, or the store has an event with this ID.
 
     >>> from roomver import SigningKey
     >>> from roomver.receive import MemoryStore, receive_steps
@@ -150,6 +154,10 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
     (True, 'v12 rule 6 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)')
     """
     record = version_record(version)
+    if record.event_id_form is EventIdForm.CHOSEN and type(event_id) is str:
+        stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event_id]))
+        if event_id in stored:
+            raise ValueError(f"the event ID {shorten(event_id, 300)} is in use: draw another one")
     wanted = Wanted(kind, sender, content, state_key, room_id, origin_server_ts, event_id, redacts)
     drafted = yield from draft(wanted, record, prev_events, graph)
     if not drafted.verdict.allowed:

@@ -19,7 +19,7 @@ from ..selection import select_auth_types
 from ..state import RoomState, State
 from ..steps import Current, NeedCurrent, Steps
 from ..types import EventId, JsonObject, JsonValue, RoomId, UserId
-from ..versions import EventIdForm, RoomVersion
+from ..versions import EventIdForm, RoomIdForm, RoomVersion
 
 # An unsigned PDU has no content hash yet, and the event format requires one.
 _NO_HASH: JsonObject = {"sha256": ""}
@@ -95,7 +95,10 @@ def _begun(wanted: Wanted, version: RoomVersion) -> JsonObject:
     content = plain_object(wanted.content)
     if content is None:
         raise MalformedEvent([Defect("content", "an object", shorten(wanted.content))], version.identifier)
-    content = scanned_copy(content, strict=version.strict_canonical_json)
+    content = scanned_copy(content, strict=version.strict_canonical_json, path="content")
+    defect = _misplaced(wanted, version)
+    if defect is not None:
+        raise MalformedEvent([defect], version.identifier)
     pdu: JsonObject = {
         "type": wanted.type,
         "sender": wanted.sender,
@@ -116,10 +119,21 @@ def _begun(wanted: Wanted, version: RoomVersion) -> JsonObject:
         named = content.get("room_version", "1")
         if named != version.identifier:
             expected = f'"{version.identifier}"'
-            raise MalformedEvent(
-                [Defect("content.room_version", expected, shorten(named))], version.identifier
-            )
+            found = shorten(named) if "room_version" in content else 'nothing, which stands for "1"'
+            raise MalformedEvent([Defect("content.room_version", expected, found)], version.identifier)
     return pdu
+
+
+def _misplaced(wanted: Wanted, version: RoomVersion) -> Defect | None:
+    """Return what the event format leaves to the rules, and what can only be a mistake of the caller."""
+    if wanted.redacts is not None and wanted.type != "m.room.redaction":
+        return Defect("type", '"m.room.redaction", because it redacts an event', shorten(wanted.type))
+    room_id = wanted.room_id
+    if version.room_id_form is RoomIdForm.CREATE_HASH and type(room_id) is str and ":" in room_id:
+        # The create event that it names can never be found.
+        expected = f"the room ID of a room of version {version}, which has no server name"
+        return Defect("room_id", expected, shorten(room_id))
+    return None
 
 
 # "The sending server should populate this field with all of the events in the room for which it has not yet

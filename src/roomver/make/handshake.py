@@ -166,7 +166,7 @@ def complete_template(  # noqa: PLR0913 - all but one are options by keyword
         ours = plain_object(content)
         if ours is None:
             raise MalformedEvent([Defect("content", "an object", shorten(content))], record.identifier)
-        ours = scanned_copy(ours, strict=record.strict_canonical_json)
+        ours = scanned_copy(ours, strict=record.strict_canonical_json, path="content")
         theirs = cast(JsonObject, fields["content"])
         fixed: JsonObject = {name: theirs[name] for name in _FIXED if name in theirs}
         more = {name: value for name, value in ours.items() if name not in _FIXED}

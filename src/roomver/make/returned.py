@@ -88,7 +88,8 @@ def told_copy(value: JsonObject, path: str, version: RoomVersion) -> JsonObject:
         MalformedEvent: if it cannot be encoded as canonical JSON.
     """
     try:
-        return scanned_copy(value, strict=version.strict_canonical_json)
+        return scanned_copy(value, strict=version.strict_canonical_json, path=path)
     except NotCanonical as error:
-        where = f"{path}.{error.path}" if path and error.path else path or error.path
-        raise MalformedEvent([Defect(where, "canonical JSON", error.reason)], version.identifier) from None
+        raise MalformedEvent(
+            [Defect(error.path, "canonical JSON", error.reason)], version.identifier
+        ) from None

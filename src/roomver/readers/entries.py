@@ -356,8 +356,9 @@ def find_version(values: Iterable[JsonValue], name: str) -> RoomVersion | None:
 
 def with_advice(error: RoomverError) -> str:
     """Return the text of an error, and what to do about an unknown room version."""
-    is_unknown = isinstance(error, UnknownRoomVersion) and type(error.version) is str
-    return f"{error}; define another one with --room-version-file" if is_unknown else str(error)
+    if isinstance(error, UnknownRoomVersion) and type(error.version) is str:
+        return f"{error.summary}; define another one with --room-version-file"
+    return str(error)
 
 
 def line_error(error: NotCanonical) -> str:

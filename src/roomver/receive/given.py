@@ -27,7 +27,7 @@ from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName, S
 from ..versions import RoomVersion, version_record
 from .checks import check_by_auth_events, keys_wanted
 from .known import Known
-from .receipt import Lacking, Receipt, ReceiptStatus
+from .receipt import Lacking, Receipt, ReceiptStatus, same_id_finding
 
 MEMBERS_OMITTED: Final = "members omitted"
 UNUSABLE: Final = "given events of it cannot be used"
@@ -209,10 +209,8 @@ def _fault_of(event: Event, room_id: RoomId, other: Event) -> Finding | None:
     if event.room_id != room_id:
         text = f"{shorten(event.room_id, 300)}, not {shorten(room_id, 300)}"
         return Finding(FindingKind.OTHER_ROOM, (Reason("room_id", text),))
-    # In versions 1 and 2 the sender's server chooses the ID.
     if other is not event and compute_reference_hash(other) != compute_reference_hash(event):
-        text = f"another event has the ID {shorten(event.event_id, 300)}"
-        return Finding(FindingKind.SAME_ID, (Reason("event_id", text),))
+        return same_id_finding(event.event_id)
     return None
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from ..canonical import shorten
+from ..hashing import compute_reference_hash
 from ..keys import NO_KEYS, KeyRing
 from ..resolution import RoomGraph
 from ..state import State
@@ -40,11 +42,18 @@ class MemoryStore:
         self.graph: RoomGraph = RoomGraph()
 
     def take(self, receipt: Receipt) -> None:
-        """Store what a receipt says is to be stored: nothing if the event is undecided or dropped."""
+        """Store what a receipt says is to be stored: nothing if the event is undecided or dropped.
+
+        Raises:
+            ValueError: if another event is stored under its ID, which versions 1 and 2 allow.
+        """
         stored, after = receipt.stored, receipt.state_after
         if stored is None:
             return
         event = stored.event
+        earlier = self.stored.get(event.event_id)
+        if earlier is not None and compute_reference_hash(earlier.event) != compute_reference_hash(event):
+            raise ValueError(f"another event is stored under the ID {shorten(event.event_id, 300)}")
         self.stored[event.event_id] = stored
         if after is not None:
             self.states[event.event_id] = after

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, NoReturn
 
+from ..canonical import shorten
 from ..errors import Lack, listed, refuse_truth
 from ..event import Event
-from ..findings import Action, EventCheck, Finding, FindingKind
+from ..findings import Action, EventCheck, Finding, FindingKind, Reason
 from ..policy import PolicyRefusal
 from ..rules import Verdict
 from ..state import State
@@ -76,6 +77,16 @@ class Lacking(NamedTuple):
 
 
 NOTHING_LACKING = Lacking()
+
+
+def same_id_finding(event_id: EventId) -> Finding:
+    """Return the finding on an event that has the ID of another one.
+
+    In versions 1 and 2 the sender's server chooses the ID.
+    """
+    return Finding(
+        FindingKind.SAME_ID, (Reason("event_id", f"another event has the ID {shorten(event_id, 300)}"),)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +195,9 @@ class Receipt:
         else:
             why = str(decided_by)
         return f"{self.status.value}: {why}"
+
+
+def dropped_for_its_id(check: EventCheck) -> Receipt:
+    """Return the receipt of an event that has the ID of another one, from its checks 1 to 3."""
+    found = (*check.findings, same_id_finding(str(check.event_id)))
+    return Receipt(status=ReceiptStatus.DROPPED, check=check._replace(event=None, findings=found))

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
-from ..steps import FoundEvents, drive, drive_async
+from ..steps import FoundEvents, drive, drive_async, not_awaited
 from ..types import EventId
 
 T = TypeVar("T")
@@ -30,12 +30,16 @@ def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -
         steps: what `resolve_steps` returns.
         fetch: is called with the IDs of events, and returns the events that exist.
 
+    Raises:
+        TypeError: if `fetch` is awaited.
+        Exception: whatever the steps or `fetch` raise.
+
     >>> from roomver.resolution import resolve_steps
     >>> same = {("m.room.name", ""): "$a"}
     >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
-    return drive(steps, fetch)
+    return drive(steps, lambda wanted: not_awaited(fetch(wanted), "roomver.resolution.run_steps_async"))
 
 
 async def run_steps_async(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Awaitable[Fetched]]) -> T:

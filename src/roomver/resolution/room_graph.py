@@ -132,9 +132,9 @@ class RoomGraph:
     def dump(self) -> bytes:
         """Return the graph as bytes, for `load`: after a restart, it need not be built again.
 
-        The form has a version and a checksum, and does not depend on the machine; it is described in
-        `roomver.graph_bytes`. An event with three auth events takes 45 bytes from room version 4 on. Store
-        the bytes beside the events, and add the events that came since after loading.
+        The form has a version and a checksum, and does not depend on the machine. An event with three auth
+        events takes 45 bytes from room version 4 on. Store the bytes beside the events, and add the events
+        that came since after loading: docs/storing.md has an example.
 
         Cost: linear in the auth events.
 
