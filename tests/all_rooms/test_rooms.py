@@ -87,8 +87,8 @@ def test_the_file_of_results_is_not_a_room_of_its_folder(name: str, tmp_path: Pa
     shutil.copyfile(VECTORS / "v1.jsonl", tmp_path / "in" / "v1.jsonl")
     out = tmp_path / "in" / name
     other = tmp_path / "in" / "." / name
-    assert summary(str(tmp_path / "in"), "-o", str(out))["rooms"] == 1
-    assert summary(str(tmp_path / "in"), "-o", str(other), "--resume")["rooms"] == 1
+    assert summary(str(tmp_path / "in"), "-o", str(out), code=1)["rooms"] == 1
+    assert summary(str(tmp_path / "in"), "-o", str(other), "--resume", code=1)["rooms"] == 1
 
 
 def test_a_source_that_is_given_twice_is_checked_once(database: str) -> None:
@@ -175,7 +175,7 @@ def test_a_database_that_cannot_be_read_is_a_result(tmp_path: Path, database: st
     bad, good = lines_of(out)
     assert (bad["status"], bad["room_id"], bad["source"]) == ("unreadable", None, str(broken))
     assert "the database cannot be read" in bad["reason"]
-    assert good["status"] == "ok"
+    assert (good["status"], good["bad"]) == ("findings", 0)
 
 
 def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
@@ -268,13 +268,18 @@ def test_a_reset_leads_to_the_command_that_explains_it(tmp_path: Path) -> None:
     calls = (("--unsigned",), ("--require-signatures",), ("--unsigned", "--algorithm", "v2"))
     for more in calls:
         text = run("check", "--rooms", "--jobs", "1", str(room), *more).stdout
-        after = text.partition("rooms with state resets: 1\n")[2].splitlines()
-        call = shlex.split(after[1].strip())
+        # They come first, and count as findings.
+        heading = "rooms with unintended state resets: 1\n"
+        assert text.index(heading) == min(map(text.index, re.findall("^rooms with .*", text, re.M)))
+        after = text.partition(heading)[2].splitlines()
+        call = shlex.split(after[2].strip())
         assert call[1] == ("check" if "--algorithm" in more else "resets")
         assert run(*call[1:]).exit_code in (0, 1)
-        assert after[0] == "  12 state resets, not classified"
-        if "--require-signatures" not in more:
-            assert "1 ok no problems found, but 1 with state resets" in " ".join(text.split())
+        assert after[0] == "  12 state resets: 12 unintended"
+        assert after[1].startswith('    m.room.member for "@m00:x0.example", at the merge of 2025-10-09 08:5')
+        assert after[1].endswith("Z: unintended; 11 more")
+        assert "1 findings problems found, or state resets that nobody meant" in " ".join(text.split())
+        assert ("rooms with findings: 1" in text) == ("--require-signatures" in more)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +306,7 @@ def test_the_summary_names_the_rooms_to_look_at(write: Write) -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     events = len(good.events) + len(bad.events)
     assert lines[0] == f"3 rooms, {events} events"
-    assert "    1   findings     problems found" in lines
+    assert "    1   findings     problems found, or state resets that nobody meant" in lines
     at = lines.index("rooms with findings: 1")
     assert lines[at + 1].strip() == f"1 rejected, 1 server-differs ({len(bad.events)} events)"
     assert lines[at + 2] == f"    roomver check {files[1]}"
@@ -358,7 +363,12 @@ def test_lists_have_the_greatest_first_and_are_bounded() -> None:
     (answer,) = checked(str(VECTORS / "v1.jsonl"))
     few, everything = Totals(10), Totals(None)
     for number in range(50):
-        one = answer | {"room_id": f"!{number}", "resets": number * 7 % 50, "seconds": 1.0}
+        one = answer | {
+            "room_id": f"!{number}",
+            "resets": number * 7 % 50,
+            "resets_unintended": 0,
+            "seconds": 1.0,
+        }
         few.add(one)
         everything.add(one)
     listed = [one["resets"] for one in few.lists["resets"].answers]

@@ -27,6 +27,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import counted
 from ..replay import Reset
 from ..replay.again import Resolved
 from ..room_check import RoomCheck
@@ -37,7 +38,7 @@ from .history import Side
 from .intent import Intent, IntentFinder, Judgement
 from .said import Said, said, said_data
 
-__all__ = ["ExplainedReset", "Intent", "class_numbers", "explain_resets"]
+__all__ = ["ExplainedReset", "Intent", "class_numbers", "explain_resets", "reset_numbers"]
 
 MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
@@ -144,6 +145,14 @@ def class_numbers(resets: Iterable[ExplainedReset]) -> str:
     """Return how many resets are of each class, in words: ``12 unintended, 1 as designed``."""
     classes = Counter(one.intent for one in resets)
     return ", ".join(f"{classes[one]:,} {one.value}" for one in _CLASSES if classes[one])
+
+
+def reset_numbers(resets: Collection[ExplainedReset]) -> str:
+    """Return how many resets there are, by class: ``12 state resets: 12 unintended``."""
+    if len(resets) == 1:
+        (one,) = resets
+        return f"1 state reset, {one.intent.value}"
+    return f"{counted(len(resets), 'state reset', 'state resets')}: {class_numbers(resets)}"
 
 
 def _rank(reset: Reset) -> int:

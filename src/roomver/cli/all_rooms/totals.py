@@ -57,7 +57,16 @@ class Totals:
         self.codes: set[int] = set()
         self.lists: dict[str, _Most] = {
             name: _Most(most)
-            for name in ("no_room", "not_read", "findings", "undecided", "disagreements", "resets", "slowest")
+            for name in (
+                "no_room",
+                "unintended",
+                "not_read",
+                "findings",
+                "undecided",
+                "disagreements",
+                "resets",
+                "slowest",
+            )
         }
 
     def add(self, answer: Answer) -> None:
@@ -72,7 +81,14 @@ class Totals:
         self.kinds.update(one["kinds"])
         self.rooms_by_kind.update(dict.fromkeys(one["kinds"], 1))
         if one["resets"]:
-            self.resets.update(rooms=1, resets=one["resets"], ok=one["status"] == "ok")
+            self.resets.update(
+                rooms=1,
+                resets=one["resets"],
+                ok=one["status"] == "ok",
+                unintended_rooms=int(one["resets_unintended"] > 0),
+                unintended=one["resets_unintended"],
+                unclassified=one["resets_unclassified"],
+            )
         differ = one["disagreements"]
         if any(differ.values()):
             self.disagreements.update({"rooms": 1, **differ})
@@ -82,10 +98,13 @@ class Totals:
         if not unread:
             self.events += one["events"] or 0
         self.lists["not_read"].add(unread, answer)
-        self.lists["findings"].add(one["status"] == "findings" and max(1, one["bad"]), answer)
+        self.lists["unintended"].add(one["resets_unintended"], answer)
+        # A room whose only findings are resets is in the list of these.
+        other = one["bad"] or differ["state"] or one["contradictions"] or not one["resets_unintended"]
+        self.lists["findings"].add(one["status"] == "findings" and other and max(1, one["bad"]), answer)
         self.lists["undecided"].add(one["status"] == "undecided" and max(1, one["undecided"]), answer)
         self.lists["disagreements"].add(sum(differ.values()), answer)
-        self.lists["resets"].add(one["resets"], answer)
+        self.lists["resets"].add(0 if one["resets_unintended"] else one["resets"], answer)
         self.lists["slowest"].add(one["seconds"] or 0, answer)
 
     @property
@@ -109,7 +128,10 @@ class Totals:
             "status": {name: self.status[name] for name in STATUS},
             "kinds": kinds,
             "signatures_unchecked": {name: self.unchecked[name] for name in ("rooms", "events")},
-            "resets": {name: self.resets[name] for name in ("rooms", "resets")},
+            "resets": {
+                name: self.resets[name]
+                for name in ("rooms", "resets", "unintended_rooms", "unintended", "unclassified")
+            },
             "disagreements": {
                 name: self.disagreements[name] for name in ("rooms", "events", "state", "extremities")
             },

@@ -17,6 +17,7 @@ from ...canonical import shorten
 from ...entry import Entry, Place
 from ...errors import MissingEvents, RoomverError, UnknownState
 from ...event import Event
+from ...explain.resets import ExplainedReset
 from ...findings import EventCheck, Finding, FindingKind, Summary
 from ...keys import KeyRing
 from ...readers import InputError, NoRoom, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
@@ -31,9 +32,10 @@ from ..common import call_name, opened
 from ..heard import hushed
 from ..lacking import IN_PART
 from ..one_room import Checks, check_source
+from ..people import time_text
 from ..sources import Choice, opened_source, room_call
 
-MOST_EVENTS: Final = 3  # with findings that an answer names
+MOST_EVENTS: Final = 3  # with findings that an answer names, and resets
 _MOST_NOTES: Final = 3
 _BLOCK: Final = 1 << 20
 _SIGNS: Final = (b"auth_events", b"\\u")
@@ -209,6 +211,7 @@ def blank(order: Order, options: str) -> Answer:
         **_counts(None),
         **_differences(RoomResult(2)),
         "first": [],
+        "first_resets": [],
         "notes": [],
         "reason": None,
         "seconds": None,
@@ -241,6 +244,8 @@ def _counts(summary: Summary | None) -> JsonObject:
 def _differences(result: RoomResult) -> JsonObject:
     return {
         "resets": result.resets,
+        "resets_unintended": result.unintended,
+        "resets_unclassified": result.unclassified,
         "disagreements": {
             "events": result.events_differ,
             "state": result.state_differs,
@@ -264,6 +269,7 @@ class Counts:
         self._call = ""
         self._first: dict[EventId, list[str]] = {}
         self._found: RoomCheck | None = None
+        self._resets: Sequence[ExplainedReset] = ()
         self._summary: Summary | None = None
 
     def start(self, file: str, room: Room) -> None:
@@ -285,9 +291,9 @@ class Counts:
         if findings and (event_id in self._first or len(self._first) < MOST_EVENTS):
             self._first.setdefault(event_id, []).extend(one.kind.value for one in findings)
 
-    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+    def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Sequence[ExplainedReset]) -> None:
         """Take the room as a whole."""
-        self._found = found
+        self._found, self._resets = found, resets
         if found.gathered.events:
             self._room_id = found.gathered.room_id
 
@@ -310,7 +316,7 @@ class Counts:
             data |= {"room_version": self._version, "command": f"{COMMAND} {self._call}"}
         if self._summary is None:
             return data
-        result = room_result(self._summary, self._found)
+        result = room_result(self._summary, self._found, self._resets)
         if result.code == 3 and self._found is not None and is_part_of_room(self._found.replay):
             data["reason"] = IN_PART
         first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
@@ -321,4 +327,20 @@ class Counts:
             **_counts(self._summary),
             **_differences(result),
             "first": first,
+            "first_resets": [self._reset_data(one) for one in self._resets[:MOST_EVENTS]],
+        }
+
+    def _reset_data(self, one: ExplainedReset) -> JsonObject:
+        """Return what an answer says of a state reset."""
+        assert self._found is not None
+        at = None
+        if one.merge is not None:
+            at = time_text(self._found.gathered.events[one.merge].origin_server_ts)
+        return {
+            "type": one.key[0],
+            "state_key": one.key[1],
+            "lost": one.lost,
+            "merge": one.merge,
+            "at": at,
+            "class": one.intent.value,
         }
