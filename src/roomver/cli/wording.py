@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from ..canonical import shorten
 from ..errors import SHOWN, Lack, counted, listed
-from ..explain.resets import ExplainedReset
+from ..explain.resets import ExplainedReset, unsearched
 from ..findings import Action, Finding, FindingKind, Reason, Summary
 from ..replay import Replay, Status
 from ..room_check import RoomCheck
@@ -257,7 +257,7 @@ def room_lines(
     lines += _lacking_lines(result, source, most)
     if replayed.merges:
         merges = counted(len(replayed.merges), "merge", "merges")
-        undid = "undid no change"
+        undid = "undid no known change" if unsearched(result) else "undid no change"
         if result.resets:
             changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
