@@ -119,7 +119,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     Exit code: 0 no findings, 1 findings, contradictions or an unintended state reset, 2 usage error or
     unreadable file, 3 undecided: no findings but undecided events, unknown checks, resets that are not
     classified, only a part of the room, or decisions of the recording server that cannot be compared. Of
-    several files, an unreadable one counts first, then one with findings.
+    several files, an unreadable one counts first, then one with findings. With --rooms, rooms that the
+    server is not in, or not yet, are left out of the exit code.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(

@@ -59,6 +59,7 @@ def _schema(pa: Any, header: JsonObject) -> Any:
     number, text = pa.int64(), pa.string()
     fields = [
         ("room_id", text),
+        ("name", text),
         ("source", text),
         ("chosen", pa.bool_()),
         ("room_version", text),

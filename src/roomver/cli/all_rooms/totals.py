@@ -8,8 +8,24 @@ from typing import Any, Final, cast
 from ...types import JsonObject, JsonValue
 from .worker import Answer
 
-STATUS: Final = ("ok", "findings", "undecided", "unreadable", "crashed", "empty", "no-room")
+STATUS: Final = (
+    "ok",
+    "findings",
+    "undecided",
+    "unreadable",
+    "crashed",
+    "empty",
+    "joining",
+    "invited",
+    "knocked",
+    "not-in-room",
+    "no-room",
+)
 """What a room may come to, in the order in which they are told."""
+
+NOT_JOINED: Final = ("joining", "invited", "knocked", "not-in-room")
+"""Rooms that the server is not, or not yet, in. They are undecided for that, whatever anybody does, so they
+are outside the exit code: otherwise it would be 3 for ever."""
 
 
 class _Most:
@@ -66,6 +82,7 @@ class Totals:
                 "disagreements",
                 "resets",
                 "slowest",
+                "not_joined",
             )
         }
 
@@ -77,7 +94,8 @@ class Totals:
             self.lists["no_room"].add(1, answer)
             return
         self.rooms += 1
-        self.codes.add(one["code"])
+        if one["status"] not in NOT_JOINED:
+            self.codes.add(one["code"])
         self.kinds.update(one["kinds"])
         self.rooms_by_kind.update(dict.fromkeys(one["kinds"], 1))
         if one["resets"]:
@@ -105,11 +123,15 @@ class Totals:
         self.lists["undecided"].add(one["status"] == "undecided" and max(1, one["undecided"]), answer)
         self.lists["disagreements"].add(sum(differ.values()), answer)
         self.lists["resets"].add(0 if one["resets_unintended"] else one["resets"], answer)
+        self.lists["not_joined"].add(one["status"] in NOT_JOINED, answer)
         self.lists["slowest"].add(one["seconds"] or 0, answer)
 
     @property
     def code(self) -> int:
-        """The exit code: that of the worst room, in the order of `roomver check`; 2 without a room."""
+        """The exit code: that of the worst room that the server is in, in the order of `roomver check`.
+
+        2 if there is no room.
+        """
         if not self.rooms and self.status["no-room"]:
             return 2
         return next(code for code in (2, 1, 3, 0) if code in self.codes or not code)

@@ -22,6 +22,7 @@ from ...errors import counted
 from ...findings import FindingKind
 from ..common import console
 from ..escaped import printable
+from ..people import few_words
 from ..said import key_words
 from ..tables import print_table, wrapped
 from ..wording import FINDING_TEXT
@@ -35,6 +36,10 @@ _STATUS_TEXT: Final = {
     "unreadable": "could not be read",
     "crashed": "the process that checked it died or failed",
     "empty": "the database has no events of it",
+    "joining": "still joining: the whole state is not there yet",
+    "invited": "only invited: nothing else of the room is known",
+    "knocked": "has only knocked: nothing else of the room is known",
+    "not-in-room": "the server is not in the room and has no state of it",
     "no-room": "files that hold no room, such as keys",
 }
 _HEADINGS: Final = {
@@ -45,6 +50,7 @@ _HEADINGS: Final = {
     "disagreements": "rooms on which the server differs",
     "resets": "rooms with state resets",
     "slowest": "slowest rooms",
+    "not_joined": "rooms that the server is not in, or not yet",
 }
 _OTHERS: Final = "rooms with other state resets"
 _RESETS: Final = ("unintended", "resets")  # the lists of rooms with resets
@@ -130,7 +136,9 @@ def _listed(totals: Totals, name: str) -> list[str]:
     """Return the rooms of a list, each with what is to be said of it and the call that shows more."""
     lines = []
     for answer in totals.lists[name].answers:
-        lines.append(f"  {_about(answer, name)}")
+        title = answer["name"]
+        called = f'"{few_words(title)}" {answer["room_id"]}: ' if type(title) is str else ""
+        lines.append(f"  {called}{_about(answer, name)}")
         if name in _RESETS:
             lines.append(f"    {_first_reset(answer)}")
         # A file that cannot be read says why; another call would say the same.
@@ -181,6 +189,8 @@ def _about(answer: Answer, name: str) -> str:
                 if differ[key]
             ]
             return ", ".join(parts)
+        case "not_joined":
+            return f"{one['status']}, {counted(one['events'] or 0, 'event', 'events')}"
         case "resets" | "unintended":
             return _resets_text(one)
         case _:

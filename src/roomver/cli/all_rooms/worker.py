@@ -26,6 +26,7 @@ from ...readers.streams import Source
 from ...room_check import Beliefs, RoomCheck
 from ...room_result import RoomResult, room_result
 from ...signature_results import SigningStatus
+from ...state import entries_of
 from ...types import EventId, JsonObject, JsonValue, RoomId
 from ...undecided import is_part_of_room
 from ..common import call_name, opened
@@ -42,6 +43,8 @@ _SIGNS: Final = (b"auth_events", b"\\u")
 _OVERLAP: Final = max(map(len, _SIGNS)) - 1
 _LONGEST: Final = 300  # characters of a note or a reason
 _STATUS: Final = {0: "ok", 1: "findings", 3: "undecided"}
+_STANDING: Final = {"invite": "invited", "knock": "knocked"}
+_NAME: Final = ("m.room.name", "")
 
 COMMAND: Final = "roomver check"
 
@@ -202,6 +205,7 @@ def blank(order: Order, options: str) -> Answer:
         call += f" --room {quote(order.room_id)}"
     return {
         "room_id": order.room_id,
+        "name": None,
         "source": shown(order.files[0]),
         "chosen": order.room_id is not None,
         "room_version": None,
@@ -269,6 +273,7 @@ class Counts:
         self._call = ""
         self._first: dict[EventId, list[str]] = {}
         self._found: RoomCheck | None = None
+        self._beliefs: Beliefs | None = None
         self._resets: Sequence[ExplainedReset] = ()
         self._summary: Summary | None = None
 
@@ -293,7 +298,7 @@ class Counts:
 
     def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Sequence[ExplainedReset]) -> None:
         """Take the room as a whole."""
-        self._found, self._resets = found, resets
+        self._found, self._beliefs, self._resets = found, beliefs, resets
         if found.gathered.events:
             self._room_id = found.gathered.room_id
 
@@ -321,7 +326,8 @@ class Counts:
             data["reason"] = IN_PART
         first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
         return data | {
-            "status": _STATUS[result.code],
+            "status": self._status(result),
+            "name": self._name(),
             "code": result.code,
             "events": self._summary.events,
             **_counts(self._summary),
@@ -329,6 +335,29 @@ class Counts:
             "first": first,
             "first_resets": [self._reset_data(one) for one in self._resets[:MOST_EVENTS]],
         }
+
+    def _status(self, result: RoomResult) -> str:
+        """Return what the room comes to. It is never decided while the server is not, or not yet, in it."""
+        found, beliefs = self._found, self._beliefs
+        unsearched = result.unclassified or (found is not None and found.replay.unsought)
+        if result.code == 3 and found is not None and beliefs is not None and not unsearched:
+            standing = "" if beliefs.standing is None else beliefs.standing.membership
+            if beliefs.partial:
+                return "joining"
+            if standing in _STANDING:
+                return _STANDING[standing]
+            if standing == "leave" and not found.replay.forward_extremities:
+                return "not-in-room"
+        return _STATUS[result.code]
+
+    def _name(self) -> str | None:
+        """Return the name of the room in its current state; None if it has none, or if that is unknown."""
+        state = None if self._found is None else self._found.replay.current_state
+        if self._found is None or state is None:
+            return None
+        event = self._found.gathered.events.get(entries_of(state).get(_NAME, ""))
+        name = None if event is None else event.content.get("name")
+        return _cut(name) if type(name) is str and name.strip() else None
 
     def _reset_data(self, one: ExplainedReset) -> JsonObject:
         """Return what an answer says of a state reset."""
