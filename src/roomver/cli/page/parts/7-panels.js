@@ -27,10 +27,10 @@ function resetsPanel() {
 }
 
 function resetsList() {
-  return filteredList(D.resets, "resets", ([merge, key, lost, , , intent]) => [keyText(key), idOf(lost), idOf(merge), senderOf(lost), intent].join(" "), ([merge, key, lost, restored, kept, intent, why, now, current]) => [
+  return filteredList(D.resets, "resets", ([merge, key, lost, , , intent]) => [keyText(key), idOf(lost), idOf(merge), senderOf(lost), intent].join(" "), ([merge, key, lost, restored, kept, intent, why, now, current, cause]) => [
     el("b", null, breakable(keyText(key))), brief(lost), restored < 0 ? "no event" : brief(restored),
     now === "replaced" ? el("span", null, "replaced since by ", brief(current)) : now,
-    brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why)), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
+    brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why), cause.length > 0 && el("p", { class: "muted" }, "Cause: ", sentence(cause), ".")), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
   ], (rows) => table(["Entry", "Lost", "Back to", "Now", "At the merge before", "Meant?", "v2.1"], rows));
 }
 
