@@ -42,6 +42,14 @@ def run(*arguments: str, stdin: bytes | None = None) -> Result:
     return result
 
 
+def only_resets(*arguments: str) -> bool:
+    """Tell whether `roomver check` finds nothing but state resets, and its exit code says just that."""
+    result = run("check", *arguments, "--json")
+    (report,) = json.loads(result.stdout)["files"]
+    unintended = any(one["class"] == "unintended" for one in report["room"]["resets"])
+    return not report["summary"]["bad"] and result.exit_code == (1 if unintended else 0)
+
+
 def header(version: str = "11", **more: Any) -> dict[str, Any]:
     """Return a header of a recording. Its keys are a copy of its own, for a test may change them."""
     return {"format": "roomver-room/1", "room_version": version, "keys": deepcopy(KEYS), **more}

@@ -40,6 +40,7 @@ from roomver.cli import auth as auth_command
 from roomver.cli import state as state_command
 from roomver.cli.loading import load_room
 from roomver.entry import Entry, Place
+from roomver.explain.resets import Intent, explain_resets
 from roomver.findings import Action, FindingKind
 from roomver.keys import NO_KEYS, read_key_table
 from roomver.readers.suite import load_cases
@@ -165,8 +166,11 @@ def checked(asked: Asked) -> dict[EventId, str]:
     for one in file["room"]["current_unknown"]:
         words[one["event_id"]] = UNDECIDED
     undecided = UNDECIDED in words.values()
-    assert code == (1 if bad or found.state_differs else 3 if undecided or found.not_compared else 0)
-    assert data["ok"] == (code == 0) == found.ok
+    resets = {one.intent for one in explain_resets(found)}
+    bad = bad or bool(found.state_differs) or Intent.UNINTENDED in resets
+    undecided = undecided or found.not_compared or Intent.UNKNOWN in resets or bool(found.replay.unsought)
+    assert code == (1 if bad else 3 if undecided else 0)
+    assert data["ok"] == (code == 0) == (found.ok and resets <= {Intent.DESIGNED})
     room = file["room"]
     assert room["forward_extremities"] == list(found.replay.forward_extremities)
     assert room["extremities_known"] == found.replay.extremities_known

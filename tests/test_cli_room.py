@@ -221,13 +221,16 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
             "lost": event["new"].event_id,
             "restored": event["old"].event_id,
             "kept_by_v2_1": False,
+            "class": "as designed",
         }
     ]
     text = run("check", write("again.jsonl", recording(built))).stdout
     assert "current state: 6 entries, resolved from 1 forward extremity" in text
     assert "1 merge of differing states: state resolution undid 1 change; version 12's" in text
     assert "12's algorithm would have undone it too\n" in text
-    assert 'state reset of m.room.topic ""; version 12\'s algorithm would undo the change too' in text
+    assert (
+        'state reset of m.room.topic "": as designed; version 12\'s algorithm would undo the change' in text
+    )
     assert f"at the merge before {event['merge'].event_id}" in text
     assert f"lost {event['new'].event_id}, back to {event['old'].event_id}" in text
     # The command that it names explains it.

@@ -3,12 +3,16 @@
 import json
 import shlex
 from base64 import b64encode
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from builder import ALICE, BOB, public_key
 from command_line import KEYS, Write, ban_beside_a_message, entries, header, public_room, run
+from homeservers import room_named, unpacked_sqlite
+
+from roomver.explain.resets import explain_resets
 
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
 
@@ -28,24 +32,48 @@ def test_a_room_without_decisions_of_its_server(write: Write) -> None:
 def test_a_room_that_agrees_with_its_server_and_the_call_that_explains_an_event() -> None:
     file = str(ROOMS / "v11.jsonl")
     code, (first, *lines, last) = verdict(file)
-    assert (code, first) == (0, f"{file}: no problems found, but 7 state resets (not classified)")
+    assert (code, first) == (1, f"{file}: problems found; 7 state resets: 3 unintended, 4 as designed")
     assert lines == [
+        "  an unintended state reset: the rules were followed, and nobody meant the loss",
         "  34 events rejected and 5 soft-failed, as the server did",
         "  everything agrees with what the server decided",
-        f"  to classify the state resets: roomver resets {file}",
+        f"  to explain the state resets: roomver resets {file}",
     ]
     words = shlex.split(last.partition(": roomver ")[2])
     assert run(*words).exit_code == 1
 
 
-def test_state_resets_are_in_the_verdict_although_they_are_no_findings() -> None:
+def test_unintended_state_resets_are_findings() -> None:
     room = Path(__file__).parent / "data" / "cases" / "m_16629_reset.jsonl"
     call = (str(room), "--keys", str(room.with_suffix(".keys.json")))
     code, (first, *_, last) = verdict(*call)
-    assert (code, first) == (0, f"{room}: no problems found, but 12 state resets (not classified)")
-    assert last.strip() == f"to classify the state resets: roomver resets {shlex.join(call)}"
+    assert (code, first) == (1, f"{room}: problems found; 12 state resets: 12 unintended")
+    assert last.strip() == f"to explain the state resets: roomver resets {shlex.join(call)}"
+    assert run("resets", *call).exit_code == 1
     # What is checked alone is in no state.
     assert verdict(*call, "--alone")[1][0] == f"{room}: no problems found"
+
+
+def test_a_state_reset_as_designed_is_not_a_finding(tmp_path: Path) -> None:
+    database, room = str(unpacked_sqlite(tmp_path)), room_named("local-v12")
+    code, (first, *_) = verdict(database, "--room", room)
+    assert (code, first) == (0, f"{room}: no problems found; 1 state reset, as designed")
+    assert json.loads(run("check", database, "--room", room, "--json").stdout)["ok"] is True
+
+
+def test_a_state_reset_that_cannot_be_classified_or_was_not_searched_for_leaves_a_room_undecided(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database, room = str(unpacked_sqlite(tmp_path)), room_named("local-v12")
+    with monkeypatch.context() as patch:
+        patch.setattr("roomver.cli.one_room.explain_resets", partial(explain_resets, most=0))
+        code, (first, *_) = verdict(database, "--room", room)
+        assert (code, first) == (3, f"{room}: undecided; 1 state reset, not classified")
+    monkeypatch.setattr("roomver.replay.resets._STEPS", 0)
+    monkeypatch.setattr("roomver.replay.resets._STEPS_PER_EVENT", 0)
+    code, (first, *lines) = verdict(database, "--room", room)
+    assert (code, first) == (3, f"{room}: undecided")
+    assert any(line.endswith("not searched for state resets: it costs too much") for line in lines)
 
 
 def test_a_difference_is_a_problem(write: Write) -> None:
@@ -99,7 +127,7 @@ def test_without_a_servers_decisions_rejected_events_may_be_as_it_rejected_them(
     said = "\n  no server's decisions to compare with: rejected events may be as their server rejected them\n"
     plain = [json.loads(line)["pdu"] for line in lines]
     text = run("check", write("plain.jsonl", plain)).stdout
-    assert said in text.split(": problems found, and 7 state resets (not classified)\n")[1]
+    assert said in text.split(": problems found; 7 state resets: 3 unintended, 4 as designed\n")[1]
     assert said not in run("check", str(ROOMS / "v11.jsonl")).stdout
     # Without rejected events, there is nothing to say.
     good = public_room()

@@ -119,6 +119,9 @@ def test_an_event_without_the_signature_of_the_policy_server_is_explained() -> N
     assert "The policy server is" in flat(text)
 
 
+RESET = (case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"))
+
+
 def test_the_members_of_a_room_whose_join_rule_was_reset_were_removed_unintentionally() -> None:
     text, data = ask(
         "resets", case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"), "--all"
@@ -126,8 +129,17 @@ def test_the_members_of_a_room_whose_join_rule_was_reset_were_removed_unintentio
     assert text.exit_code == 1
     assert flat(text).startswith("12 state resets in 1 merge of differing states: 12 unintended.")
     assert {one["class"] for one in data["resets"]} == {"unintended"}
-    assert text.stdout.splitlines()[-1].startswith("more: roomver resolve ")
+    *_, steps, more = text.stdout.splitlines()
+    assert steps.startswith("step by step: roomver resolve ")
+    assert more == f"more: roomver may {shlex.join(RESET)} @m00:x0.example join"
     assert text.stdout.count("  why ") == 12
+    assert text.stdout.count("  now       still lost\n") == 12
+    assert (
+        flat(text).count("cause @mod:two.example set the join rule to invite on another branch ($nnlCc-Fi)")
+        == 12
+    )
+    assert text.stdout.count(": unintended (nobody meant it)\n") == 12
+    assert {(one["now"], one["current"]) for one in data["resets"]} == {("still lost", None)}
     # Since when: the time of the message that follows both branches.
     since = "was lost at the merge of 2025-10-09 08:53:40Z. When the resolution tried "
     assert since in flat(text)
@@ -213,10 +225,10 @@ def test_the_history_of_the_power_levels_says_what_each_event_changed(write: Wri
     lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in room.events.values()]
     file = write("room.jsonl", [header("10"), *lines])
     text, _ = ask("history", file, "m.room.power_levels", "--unsigned")
-    assert f'changed users["{BOB}"] from 50 to absent, ' in flat(text)
+    assert f'changed users["{BOB}"] from 50 to the default 0, ' in flat(text)
     # Whoever lost or got a level finds their name. Of the other entries, a few are enough.
     for n in range(9):
-        assert f'users["@u{n}:b.example"] from absent to 1' in flat(text)
+        assert f'users["@u{n}:b.example"] from the default 0 to 1' in flat(text)
     assert " and 1 more replaced" in flat(text)
     assert_safe(text.stdout)
 
@@ -261,6 +273,15 @@ def test_rooms_of_a_database_are_explained(tmp_path: Path) -> None:
     text, data = ask("resets", database, room)
     assert text.exit_code == 0
     assert [one["class"] for one in data["resets"]] == ["as designed"]
+    # What was lost has a newer value, so there is nothing to do.
+    (one,) = data["resets"]
+    assert one["now"] == "replaced"
+    current = json.loads(run("history", database, room, "m.room.topic", "--json").stdout)["now"]
+    assert one["current"] == current
+    assert "now replaced since by @mallory:remote.example's topic" in flat(text)
+    told = "cause @mallory:remote.example demoted @yan:remote.example from 50 to 0 on another branch"
+    assert told in flat(text)
+    assert text.stdout.splitlines()[-1].startswith("more: roomver history ")
     text, data = ask("history", database, room, "m.room.topic")
     assert text.exit_code == 0
     assert "RESET" in text.stdout

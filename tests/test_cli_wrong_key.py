@@ -76,3 +76,25 @@ def test_with_events_missing_and_dropped_each_is_called_so(call: tuple[str, ...]
     assert f"  dropped events of the recording server's state: {BOB}, {JOIN}\n" in result.stdout
     assert "  2 events that the server decided about or has in its state were dropped\n" in result.stdout
     assert "  1 event that the server decided about or has in its state is missing\n" in result.stdout
+
+
+def test_a_room_of_which_little_is_left_is_not_called_free_of_resets(call: tuple[str, ...]) -> None:
+    """Without the key, the room has a reset. With a wrong one, its events are left out or undecided."""
+    database, *_, keys = call
+    room = (database, room_named("local-v11"), "--keys", keys)
+    result = run("resets", *room)
+    assert result.exit_code == 3
+    assert result.stdout.startswith(
+        "No state reset is known in 0 merges of differing states. A part of the room could not be searched.\n"
+    )
+    assert "a key is probably wrong, and the events that it does not verify are left out" in result.stdout
+    assert "19 events are undecided: resets of what they set are not seen" in result.stdout
+    assert json.loads(run("resets", *room, "--json").stdout)["notes"]
+    # Nor does another command answer as if it knew.
+    members = run("history", *room, "m.room.member")
+    assert members.exit_code == 3
+    assert members.stdout.startswith("m.room.member: 3 keys; 0 have current values, 3 unknown.")
+    assert run("history", *room, "m.room.topic").exit_code == 3
+    assert run("may", *room, "@alice:hs.example", "kick", "@zoe:remote.example").exit_code == 3
+    assert run("repair", *room).exit_code == 3
+    assert "undid no change" not in run("check", *room).stdout

@@ -128,7 +128,8 @@ def test_what_jq_picks_from_the_results_of_all_rooms(tmp_path: Path) -> None:
     for line in (*lines("all-rooms.md", "jq "), *lines("operators.md", "jq ")):
         done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
         picked[line] = done.stdout.splitlines()
-    with_findings, with_resets = picked.values()
+    with_findings, with_resets, with_unintended = picked.values()
     assert with_findings == [one["command"] for one in rooms if one["status"] == "findings"]
     assert with_resets == [f"{one['resets']}\t{one['room_id']}" for one in rooms if one["resets"]]
+    assert with_unintended == [one["command"] for one in rooms if one["resets_unintended"]]
     assert with_resets

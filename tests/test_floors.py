@@ -95,6 +95,7 @@ SAME_FLOOR = frozenset(
         ("explain", "undecided"),
         ("explain", "redacted"),
         ("room_check", "gathering"),
+        ("room_result", "explain"),
         ("room_result", "room_check"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),

@@ -351,6 +351,9 @@ def test_the_resets_are_those_of_the_command() -> None:
     page = page_of(found)
     assert page.resets == explain_resets(found)
     assert [one[5] for one in page.to_dict()["resets"]] == [one.intent.value for one in page.resets]
+    assert {(one[7], one[8]) for one in page.to_dict()["resets"]} == {("still lost", -1)}
+    assert all(one[9] for one in page.to_dict()["resets"])
+    assert page.to_dict()["resets_unsearched"] == []
 
 
 def test_the_progress_grows_to_the_whole() -> None:

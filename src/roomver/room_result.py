@@ -4,8 +4,11 @@ Nothing is checked here. `roomver check` and `roomver check --rooms` both take t
 that they cannot differ.
 """
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from .explain.resets import ExplainedReset, Intent
 from .findings import FindingKind, Summary
 from .room_check import RoomCheck
 
@@ -19,6 +22,8 @@ class RoomResult:
     Attributes:
         code: the exit code that the room alone would have, as in `code_of`.
         resets: the state resets.
+        unintended: those that nobody meant.
+        unclassified: those of which it is unknown whether somebody meant them.
         events_differ: events that the recording server decided differently.
         state_differs: entries of the current state that differ from the recording server's.
         extremities_differ: forward extremities that only one of both has. These are not findings.
@@ -29,6 +34,8 @@ class RoomResult:
 
     code: int
     resets: int = 0
+    unintended: int = 0
+    unclassified: int = 0
     events_differ: int = 0
     state_differs: int = 0
     extremities_differ: int = 0
@@ -42,27 +49,39 @@ class RoomResult:
         return bool(self.events_differ or self.state_differs or self.extremities_differ)
 
 
-def code_of(summary: Summary, found: RoomCheck | None = None) -> int:
+def code_of(summary: Summary, found: RoomCheck | None = None, resets: Collection[ExplainedReset] = ()) -> int:
     """Return the exit code that one room has: 0 no findings, 1 findings or contradictions, 3 undecided.
+
+    An unintended state reset counts as a finding: every rule was followed, and something is lost all the
+    same. A reset that is not classified, or was not searched for, leaves that undecided.
 
     Args:
         summary: counts of its events.
         found: the room checked as a whole; None if its events were only checked alone.
+        resets: its state resets, explained.
     """
     if found is None:
         return 1 if summary.bad else 3 if summary.undecided else 0
-    bad = summary.bad or found.state_differs or found.contradicted
-    return 1 if bad else 0 if found.ok else 3
+    classes = Counter(one.intent for one in resets)
+    if summary.bad or found.state_differs or found.contradicted or classes[Intent.UNINTENDED]:
+        return 1
+    unknown = classes[Intent.UNKNOWN] or found.replay.unsought or len(resets) < len(found.resets)
+    return 0 if found.ok and not unknown else 3
 
 
-def room_result(summary: Summary, found: RoomCheck | None = None) -> RoomResult:
+def room_result(
+    summary: Summary, found: RoomCheck | None = None, resets: Collection[ExplainedReset] = ()
+) -> RoomResult:
     """Return what one room comes to. Arguments are those of `code_of`."""
-    code = code_of(summary, found)
+    code = code_of(summary, found, resets)
     if found is None:
         return RoomResult(code)
+    classes = Counter(one.intent for one in resets)
     return RoomResult(
         code,
         resets=len(found.resets),
+        unintended=classes[Intent.UNINTENDED],
+        unclassified=len(found.resets) - classes[Intent.UNINTENDED] - classes[Intent.DESIGNED],
         events_differ=summary.kinds[FindingKind.SERVER_DIFFERS],
         state_differs=len(found.state_differs),
         extremities_differ=sum(map(len, found.extremities_differ or ())),

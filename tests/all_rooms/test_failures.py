@@ -180,7 +180,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_goes_on_with_the_rest(number:
     )
     for one in [*rooms.iterdir()][10:]:
         one.write_bytes(START)  # the rest is quick, and what is done is not read again
-    found = summary(str(rooms), "-o", str(out), "--resume")
+    found = summary(str(rooms), "-o", str(out), "--resume", code=1)
     assert found["rooms"] == 40
     assert out.read_bytes().startswith(before)
     assert len(by_room(lines_of(out))) == 40
@@ -310,8 +310,8 @@ def test_other_sources_another_version_and_other_keys_are_refused(
     keys = tmp_path / "keys.json"
     table = json.loads(ROOM.read_text().splitlines()[0])["keys"]
     keys.write_text(json.dumps(table))
-    summary(str(ROOM), "-o", str(out), "--keys", str(keys))
-    summary(str(ROOM), "-o", str(out), "--resume", "--keys", str(keys))
+    summary(str(ROOM), "-o", str(out), "--keys", str(keys), code=1)
+    summary(str(ROOM), "-o", str(out), "--resume", "--keys", str(keys), code=1)
     result = run("check", "--rooms", str(ROOM), "-o", str(out), "--resume")
     assert "it was made with --keys " in result.stderr
 

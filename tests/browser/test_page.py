@@ -571,6 +571,8 @@ def test_the_panels(open_room: Open, tmp_path: Path) -> None:
     assert "hs.example" in texts["servers"]
     assert "@alice:hs.example" in texts["members"]
     assert "m.room.topic" in texts["resets"]
+    assert "replaced since by" in texts["resets"]
+    assert "Cause: @mallory:remote.example demoted @yan:remote.example from 50 to 0" in texts["resets"]
     page.click("#tab-resets")
     assert page.is_hidden("#panel")
 

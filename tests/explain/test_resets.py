@@ -9,7 +9,7 @@ from replay.rooms import TOPIC, Branches, banned_beside_a_topic, base_room, ids
 
 from roomver import Event, check_against_state
 from roomver.explain.intent import IntentFinder, MergeIntents
-from roomver.explain.resets import ExplainedReset, Intent, explain_resets
+from roomver.explain.resets import ExplainedReset, Intent, Now, explain_resets, unsearched
 from roomver.explain.tried import TriedStates
 from roomver.replay import replay_room
 from roomver.resolution import Resolution
@@ -31,6 +31,10 @@ def only(found: RoomCheck, key: tuple[str, str]) -> ExplainedReset:
 
 def words(one: ExplainedReset) -> str:
     return "".join(str(part.value) for part in one.why)
+
+
+def cause_words(one: ExplainedReset) -> str:
+    return "".join(str(part.value) for part in one.cause)
 
 
 def users(room: Room, **levels: int) -> dict[str, int]:
@@ -76,6 +80,13 @@ def test_a_change_is_undone_as_designed_if_its_sender_lost_the_right_elsewhere(
     assert one.verdict.rule.name == ("required_level" if act == "demotion" else "sender.not_joined")
     assert {(side.known, side.value) for side in one.sides} == {(True, old.event_id), (True, new.event_id)}
     assert [side.after for side in one.sides] == [end.event_id for end in fork.ends]
+    told = {
+        "ban": f"{ALICE} banned {BOB}",
+        "kick": f"{ALICE} removed {BOB}",
+        "leave": f"{BOB} left",
+        "demotion": f"{ALICE} demoted {BOB} from 50 to 0",
+    }
+    assert cause_words(one) == f"{told[act]} on another branch ({cause.event_id})"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -172,6 +183,7 @@ def test_nobody_meant_to_remove_those_who_joined_before_a_join_rule(version: str
     assert (one.lost, one.restored, one.merge) == (joined.event_id, None, merge.event_id)
     assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert rule.event_id in words(one)
+    assert cause_words(one) == f"{ALICE} set the join rule to invite on another branch ({rule.event_id})"
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:11])
@@ -390,3 +402,68 @@ def test_a_demotion_that_replaced_missing_levels_is_not_classified(version: str)
         judging._branches = finder.branches
         judging._events = {e: one for e, one in room.events.items() if e not in gone}
         assert judging._act(topic, demotion, state) == expected
+
+
+def test_a_raised_level_is_told_as_the_cause() -> None:
+    room, _, fork = topics("11")
+    with fork.side():
+        raised = room.power({"users": users(room), "events": {"m.room.topic": 60}})
+    with fork.side():
+        room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.merge()
+    one = only(found_in(room), TOPIC)
+    told = f"{ALICE} raised the level for m.room.topic from 50 to 60 on another branch ({raised.event_id})"
+    assert cause_words(one) == told
+
+
+def test_a_raised_level_for_members_is_told_by_its_name() -> None:
+    room, _, fork = topics("11")
+    with fork.side():
+        raised = room.power({"users": users(room), "invite": 60})
+    with fork.side():
+        room.member(DAVE, "invite", by=BOB)
+    fork.merge()
+    one = only(found_in(room), ("m.room.member", DAVE))
+    told = f"{ALICE} raised the level for invite from 0 to 60 on another branch ({raised.event_id})"
+    assert (cause_words(one), one.act) == (told, raised.event_id)
+
+
+def test_whether_a_lost_change_still_matters() -> None:
+    room, old, fork = topics("11")
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    merge = fork.merge()
+    one = only(found_in(room), TOPIC)
+    assert (one.now, one.current) == (Now.LOST, old.event_id)
+    # Somebody sets a value after the merge.
+    room.state[TOPIC] = old
+    room.last = merge
+    later = room.add("m.room.topic", ALICE, {"topic": "later"}, state_key="")
+    found = found_in(room)
+    one = only(found, TOPIC)
+    assert (one.lost, one.now, one.current) == (new.event_id, Now.REPLACED, later.event_id)
+    assert unsearched(found) == []
+    # The state after a missing event is unknown.
+    room.add("m.room.message", ALICE, {}, prev=[later, "$gone"])
+    found = found_in(room)
+    one = only(found, TOPIC)
+    assert (one.now, one.current) == (Now.UNKNOWN, None)
+    assert unsearched(found)
+
+
+def test_a_change_that_a_later_merge_brought_back_is_in_force_again() -> None:
+    room, old, fork = topics("11")
+    with fork.side():
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    merge = fork.merge()
+    end = room.add("m.room.message", ALICE, {}, prev=[merge, "$gone"])
+    for value, now in ((new, Now.BACK), (old, Now.LOST)):
+        found = found_in(room)
+        entries = {**ids(fork.state), TOPIC: value.event_id}
+        found.replay = replay_room(room.events.values(), given={end.event_id: entries})
+        one = only(found, TOPIC)
+        assert (one.lost, one.now, one.current) == (new.event_id, now, value.event_id)

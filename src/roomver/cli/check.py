@@ -113,9 +113,14 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
     The last lines are a verdict about each room, with the call of `roomver explain` for an event.
 
-    Exit code: 0 no findings, 1 findings or contradictions, 2 usage error or unreadable file, 3 undecided: no
-    findings but undecided events, unknown checks, only a part of the room, or decisions of the recording
-    server that cannot be compared. Of several files, an unreadable one counts first, then one with findings.
+    State resets are classified as `roomver resets` does it. One that nobody meant breaks no rule, but it
+    counts as a finding; one as designed does not.
+
+    Exit code: 0 no findings, 1 findings, contradictions or an unintended state reset, 2 usage error or
+    unreadable file, 3 undecided: no findings but undecided events, unknown checks, resets that are not
+    classified, only a part of the room, or decisions of the recording server that cannot be compared. Of
+    several files, an unreadable one counts first, then one with findings. With --rooms, rooms that the
+    server is not in, or not yet, are left out of the exit code.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(

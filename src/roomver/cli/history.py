@@ -91,7 +91,9 @@ def _meant(loaded: LoadedRoom, kind: str) -> str:
 def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Asked) -> None:
     out = console()
     have = counted(sum(line.now is not None for line in keys), "has a current value", "have current values")
-    out.print(folded(f"{few_words(kind)}: {counted(len(keys), 'key', 'keys')}; {have}.", out.width))
+    unknown = sum(not line.known_now for line in keys)
+    told = f", {unknown:,} unknown" if unknown else ""
+    out.print(folded(f"{few_words(kind)}: {counted(len(keys), 'key', 'keys')}; {have}{told}.", out.width))
     out.print()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("key", overflow="fold")

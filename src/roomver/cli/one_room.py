@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..copies import is_altered
 from ..entry import Entry
+from ..explain.resets import ExplainedReset, explain_resets
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..parallel import check_in_parallel
@@ -92,13 +93,18 @@ def check_source(files: Sequence[str], checks: Checks, report: Report, choice: C
                 on_check=tell,
                 progress=shown.replay,
             )
-    with nullcontext() if checks.hidden or not report.written_late else work_progress("the findings"):
+    hidden = checks.hidden or not report.written_late
+    resets: tuple[ExplainedReset, ...] = ()
+    if found.resets:  # a room without any pays nothing
+        with nullcontext() if hidden else work_progress("merges") as progress:
+            resets = explain_resets(found, progress=progress)
+    with nullcontext() if hidden else work_progress("the findings"):
         for event_id, (entry, check) in altered.items():
             if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
                 report.event(entry, check)
         for event_id, findings in found.findings.items():
             report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
-        report.room(found, beliefs)
-    code = code_of(found.summary, found)
+        report.room(found, beliefs, resets)
+    code = code_of(found.summary, found, resets)
     report.end(found.summary, keys, code)
     return code

@@ -6,7 +6,7 @@ Both are written event by event. Findings are never held in memory.
 import sys
 from collections.abc import Sequence
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeAlias
 
 import click
 
@@ -14,6 +14,7 @@ from ..contributions import Contribution
 from ..entry import Entry, Place
 from ..errors import counted
 from ..event import Event
+from ..explain.resets import ExplainedReset
 from ..findings import Action, EventCheck, Finding, Reason, Summary
 from ..keys import KeyRing
 from ..known_states import Standing
@@ -39,6 +40,8 @@ from .unknown_checks import doubt_lines, no_signer_lines, removable_keys, signat
 from .verdict import Row, Verdict, files_table, kinds_table
 from .wording import FINDING_TEXT, action_text, findings_data, room_data, room_lines, summary_data
 
+Resets: TypeAlias = Sequence[ExplainedReset]
+
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
 _COPY_CHARACTERS = 2**16
 _MOST_LINES = 5  # per list about a room
@@ -63,8 +66,14 @@ class Report(Protocol):
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
         """Report the findings from checking an event with its room."""
 
-    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
-        """Report the room as a whole, compared with what its server decided, if the input says so."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Resets) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so.
+
+        Args:
+            found: the checked room.
+            beliefs: what its server decided; None if the input does not say.
+            resets: its state resets, explained.
+        """
 
     def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
         """End a file.
@@ -137,20 +146,18 @@ class JsonReport:
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
-    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
-        """Report the room as a whole, compared with what its server decided, if the input says so."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Resets) -> None:
+        """Report the room as a whole. Arguments are those of `Report.room`."""
         del beliefs
-        self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
-        self._good &= not found.contradicted and not found.lost
-        data = {**room_data(found), **recorded_data(found)}
+        data = {**room_data(found, resets), **recorded_data(found)}
         self._room = f', "room": {ascii_json(data)}'
         if (sources := sources_data(found.gathered)) is not None:
             self._room += f', "sources": {ascii_json(sources)}'
 
     def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
         """End a file. Arguments are those of `Report.end`."""
-        del keys, code
-        self._good &= not summary.bad and not summary.undecided
+        del keys
+        self._good &= code == 0
         end = f'{chr(10) if self._events else ""}], "summary": {ascii_json(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
         self._room = ""
@@ -290,16 +297,17 @@ class TextReport:
             self._named = True
         self._details.write(text)
 
-    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
-        """Report the room as a whole, compared with what its server decided, if the input says so."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Resets) -> None:
+        """Report the room as a whole. Arguments are those of `Report.room`."""
         self._differs = bool(found.state_differs)
-        self._verdict.found, self._verdict.beliefs = found, beliefs
+        self._verdict.found, self._verdict.beliefs, self._verdict.resets = found, beliefs, resets
         lines = []
         if self._database:
             lines.append(f"read from {self._database}, which also tells what its server decided")
         lines += standing_lines(self._beliefs, found)
         lines += agreed_lines(found, self._most_lines) + open_lines(found, self._most_lines)
-        lines += room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
+        lines += room_lines(found, resets, self._call, self._most_lines)
+        lines += recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"

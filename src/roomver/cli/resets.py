@@ -7,9 +7,18 @@ from typing import Final
 import click
 
 from ..errors import counted
+from ..event import Event
 from ..explain.change import where_said
 from ..explain.history import Side
-from ..explain.resets import MERGES, ExplainedReset, Intent, class_numbers, explain_resets
+from ..explain.resets import (
+    MERGES,
+    ExplainedReset,
+    Intent,
+    Now,
+    class_numbers,
+    explain_resets,
+    unsearched,
+)
 from ..explain.said import event, said
 from ..types import EventId
 from .asked import Asked, room_command
@@ -30,6 +39,13 @@ _V2_1: Final = {
 }
 
 
+_MEANING: Final = {
+    Intent.DESIGNED: "somebody meant it",
+    Intent.UNINTENDED: "nobody meant it",
+    Intent.UNKNOWN: "whether somebody meant it is unknown",
+}
+
+
 @click.command(
     short_help="List state resets: what was lost, and why.",
     epilog=example("roomver resets homeserver.db '!roomid'\nroomver resets room.jsonl --all --json"),
@@ -43,16 +59,18 @@ def resets(asked: Asked, all_of_them: bool) -> None:
 
     A reset is as designed if somebody on another branch meant it: the sender was banned, removed or demoted
     there, or the target was. Otherwise it is unintended: this is what people call a state reset. The trace of
-    the resolution tells which check decided. Unintended resets come first.
+    the resolution tells which check decided. Unintended resets come first. The line `now` says whether the
+    loss still matters, and `cause` what was done on the other branch. The last line asks whether the first
+    lost change may be sent again.
 
     Exit code: 0 no unintended reset, 1 there is one, 2 usage error or unreadable file, 3 undecided: a
-    reset is not classified, or some were not searched for because events are missing or there are too many.
+    reset is not classified, or some were not searched for because events are missing, undecided or too many.
     """
     loaded = asked.load()
     with work_progress("merges") as progress:
         explained = explain_resets(loaded.found, None if all_of_them else MERGES, progress)
         teller = teller_of(loaded)
-    notes = _notes(loaded)
+        notes = unsearched(loaded.found)
     if asked.as_json:
         data = {
             "summary": _summary(explained, loaded, teller),
@@ -64,31 +82,19 @@ def resets(asked: Asked, all_of_them: bool) -> None:
     else:
         _print(explained, loaded, teller, asked, all_of_them=all_of_them)
         print_lines(["", *notes] if notes else [])
-        click.echo(f"\n{_more(explained, asked)}")
+        click.echo(f"\n{_more(explained, asked, teller)}")
     classes = Counter(one.intent for one in explained)
     code = 1 if classes[Intent.UNINTENDED] else 3 if classes[Intent.UNKNOWN] or notes else 0
     raise click.exceptions.Exit(code)
-
-
-def _notes(loaded: LoadedRoom) -> list[str]:
-    """Say what leaves resets unknown."""
-    replayed = loaded.replay
-    notes = []
-    if replayed.unsought:
-        merges = counted(len(replayed.unsought), "merge was", "merges were")
-        notes.append(f"{merges} not searched for resets, because there are too many events or resets")
-    if replayed.gaps:
-        events = counted(len(replayed.gaps), "event", "events")
-        notes.append(f"before {events}, the state is unknown: resets there are not seen")
-    return notes
 
 
 def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Teller) -> str:
     """Return the first line: how many resets there are of each class, and the first one."""
     merges = counted(len(loaded.replay.merges), "merge of differing states", "merges of differing states")
     if not explained:
-        known = ", as far as they were searched" if _notes(loaded) else ""
-        return f"No state reset in {merges}{known}."
+        if unsearched(loaded.found):
+            return f"No state reset is known in {merges}. A part of the room could not be searched."
+        return f"No state reset in {merges}."
     numbers = class_numbers(explained)
     first, *others = explained
     teller.again()
@@ -134,7 +140,8 @@ def _print(
     shown = groups if all_of_them else groups[:_SHOWN]
     first = _first_merges(loaded)
     for one, *alike in shown:
-        out.print(f"\n{folded(f'{key_words(one.key)}: {one.intent.value}', out.width)}", style="bold")
+        heading = f"{key_words(one.key)}: {one.intent.value} ({_MEANING[one.intent]})"
+        out.print(f"\n{folded(heading, out.width)}", style="bold")
         print_lines(_lines(one, first[one.lost], teller), out)
         if alike:
             print_lines(_alike_lines(alike, teller), out)
@@ -158,7 +165,7 @@ def _likeness(one: ExplainedReset, loaded: LoadedRoom) -> object:
     why = tuple((part.kind, own.get(str(part.value), str(part.value))) for part in one.why)
     rule = None if one.verdict is None else one.verdict.rule.name
     undone = (one.restored is None, one.kept_by_v2_1)
-    return one.merge, one.key[0], one.intent, rule, one.act, undone, why
+    return one.merge, one.key[0], one.intent, rule, one.act, undone, one.now, why
 
 
 def _alike_lines(alike: Sequence[ExplainedReset], teller: Teller) -> list[str]:
@@ -187,10 +194,12 @@ def _lines(one: ExplainedReset, first: EventId | None, teller: Teller) -> list[s
     lines = [
         f"  lost      {teller.event(one.lost)}",
         f"  restored  {back}",
+        f"  now       {_now(one, teller)}",
         f"  where     {teller.text(where_said(one.merge))}",
         *since,
         *(f"  branch    {_side(side, teller)}" for side in one.sides),
         f"  why       {_why(one, teller)}",
+        *([f"  cause     {teller.text(one.cause)}"] if one.cause else []),
     ]
     if one.verdict is not None:
         number = "" if one.verdict.number is None else f"rule {one.verdict.number}, "
@@ -205,6 +214,19 @@ def _side(side: Side, teller: Teller) -> str:
     return f"{value} after {teller.short(side.after)}" if told else value
 
 
+def _now(one: ExplainedReset, teller: Teller) -> str:
+    """Return whether the loss still matters."""
+    match one.now:
+        case Now.UNKNOWN:
+            return "unknown: events or parts of the state are missing"
+        case Now.REPLACED if one.current is not None:
+            return f"replaced since by {teller.event(one.current)}"
+        case Now.LOST if one.current is not None and one.current != one.restored:
+            return f"still lost: the key went back further, to {teller.event(one.current)}"
+        case _:
+            return str(one.now.value)
+
+
 def _why(one: ExplainedReset, teller: Teller) -> str:
     return _sentence(teller.fresh(one.why))
 
@@ -213,13 +235,34 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _more(explained: Sequence[ExplainedReset], asked: Asked) -> str:
-    """Return the one call that shows more."""
+def _more(explained: Sequence[ExplainedReset], asked: Asked, teller: Teller) -> str:
+    """Return the call that shows the steps of the first reset, and the one that leads to an action."""
     if not explained:
         return f"more: roomver check {asked.check_call}"
-    first = explained[0]
+    lost = [one for one in explained if one.now in {Now.LOST, Now.UNKNOWN}]
+    first = (lost or explained)[0]
     at = None if first.merge is None else call_text(first.merge)
     why = call_text(*first.key) if first.merge is None or at is not None else None
     if why is None:
         return f"more: roomver check {asked.check_call} --all"
-    return f"more: roomver resolve {asked.call}{'' if at is None else f' --at {at}'} --why {why}"
+    steps = f"step by step: roomver resolve {asked.call}{'' if at is None else f' --at {at}'} --why {why}"
+    again = call_text(*_again(teller.events[first.lost])) if lost else None
+    if again is None:
+        return f"{steps}\nmore: roomver history {asked.call} {why}"
+    return f"{steps}\nmore: roomver may {asked.call} {again}"
+
+
+def _again(lost: Event) -> list[str]:
+    """Return the user and the action of an event, as `roomver may` takes them: may it be sent again?"""
+    target = lost.state_key or ""
+    if lost.type != "m.room.member":
+        return [lost.sender, "send", lost.type, target]
+    match lost.content.get("membership"):
+        case "join":
+            return [target, "join"]
+        case "invite" | "ban" as membership:
+            return [lost.sender, str(membership), target]
+        case "knock":
+            return [target, "knock"]
+        case _:
+            return [target, "leave"] if lost.sender == target else [lost.sender, "kick", target]

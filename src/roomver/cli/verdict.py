@@ -1,6 +1,7 @@
 """The findings of ``roomver check`` in short: tables of rooms and kinds, and whether a room is all right."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import SHOWN, Lack, counted
+from ..explain.resets import ExplainedReset, Intent, reset_numbers
 from ..findings import Action, FindingKind, Summary
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
@@ -42,6 +44,7 @@ class Verdict:
         summary: counts of its events.
         found: the room checked as a whole; None if its events were only checked alone.
         beliefs: what the room's server decided; None if the input does not say.
+        resets: the state resets, explained.
         removable: servers whose keys are probably wrong and were given in the call.
         bad, undecided: the first event with a finding, and the first whose findings are that something is
             missing.
@@ -51,6 +54,7 @@ class Verdict:
     summary: Summary
     found: RoomCheck | None = None
     beliefs: Beliefs | None = None
+    resets: Sequence[ExplainedReset] = ()
     bad: EventId | None = None
     undecided: EventId | None = None
     removable: frozenset[ServerName] = frozenset()
@@ -62,19 +66,17 @@ class Verdict:
             call: the arguments that name the room, quoted; None if it cannot be read again.
         """
         lines = [f"{CODES[self.code]}{self._resets()}", *(f"  {line}" for line in self._reasons())]
-        if self.found is not None and self.found.resets and call is not None:
-            lines.append(f"  to classify the state resets: roomver resets {call}")
+        if self.resets and call is not None:
+            what = "state reset" if len(self.resets) == 1 else "state resets"
+            lines.append(f"  to explain the {what}: roomver resets {call}")
         event_id = self._to_explain()
         if event_id is not None and call is not None and not self.removable:
             lines.append(f"  to explain one event: roomver explain {call} '{event_id}'")
         return [printable(line) for line in lines]
 
     def _resets(self) -> str:
-        """Say how many state resets there are. They are not findings."""
-        if self.found is None or not self.found.resets:
-            return ""
-        but = "and" if self.code else "but"
-        return f", {but} {counted(len(self.found.resets), 'state reset', 'state resets')} (not classified)"
+        """Say how many state resets there are of each class."""
+        return f"; {reset_numbers(self.resets)}" if self.resets else ""
 
     def _reasons(self) -> list[str]:
         summary, found = self.summary, self.found
@@ -89,8 +91,13 @@ class Verdict:
             kinds = [kind for kind in FindingKind if summary.kinds[kind] and kind.action is not Action.FETCH]
             named = ", ".join(f"{summary.kinds[kind]:,} {kind.value}" for kind in kinds)
             lines.append(f"{counted(summary.bad, 'event', 'events')} with findings: {named}")
+        if any(one.intent is Intent.UNINTENDED for one in self.resets):
+            lines.append("an unintended state reset: the rules were followed, and nobody meant the loss")
         if found is not None:
             lines += self._compared(found)
+        if found is not None and found.replay.unsought:
+            merges = counted(len(found.replay.unsought), "merge was", "merges were")
+            lines.append(f"{merges} not searched for state resets: it costs too much")
         if found is not None and found.lost:
             number = sum(len(one.event_ids) for one in found.lost)
             events = counted(number, "newer event is", "newer events are")
@@ -166,7 +173,7 @@ class Verdict:
                 what = one if count == 1 else many
                 lines.append(f"{events} that the server decided about or has in its state {what}")
         if self._agrees(found):
-            what = "everything" if self.code == 0 else "all that is decided"
+            what = "everything" if found.ok or self.code == 0 else "all that is decided"
             lines.append(f"{what} agrees with what the server decided")
         return lines
 

@@ -1,14 +1,15 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
 from ..errors import SHOWN, Lack, counted, listed
+from ..explain.resets import ExplainedReset, unsearched
 from ..findings import Action, Finding, FindingKind, Reason, Summary
-from ..replay import Replay, Reset, Status
+from ..replay import Replay, Status
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
@@ -155,8 +156,8 @@ def summary_data(summary: Summary) -> JsonObject:
     }
 
 
-def room_data(result: RoomCheck) -> JsonObject:
-    """Return the result of checking the events of a room together as a JSON object."""
+def room_data(result: RoomCheck, resets: Sequence[ExplainedReset]) -> JsonObject:
+    """Return the result of checking the events of a room together, and its resets, as a JSON object."""
     replayed = result.replay
     # Without a usable event, nothing is known.
     state = replayed.current_state if replayed.events else None
@@ -189,8 +190,9 @@ def room_data(result: RoomCheck) -> JsonObject:
                 "lost": reset.lost,
                 "restored": reset.restored,
                 "kept_by_v2_1": reset.kept_by_v2_1,
+                "class": reset.intent.value,
             }
-            for reset in result.resets
+            for reset in resets
         ],
         "findings": _room_findings(result),
         "apart": [*sorted(result.gathered.apart)],
@@ -216,11 +218,14 @@ def _undecided(result: RoomCheck) -> list[EventId]:
     return [e for e, outcome in result.replay.outcomes.items() if outcome.own is Status.UNDECIDED]
 
 
-def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
+def room_lines(
+    result: RoomCheck, resets: Sequence[ExplainedReset], source: str, most: int | None
+) -> list[str]:
     """Return the result of checking the events of a room together, as lines of text.
 
     Args:
         result: the result.
+        resets: its state resets, explained.
         source: the arguments that name the room, quoted, for the commands that explain more.
         most: list at most this many state resets and differences; None for all.
     """
@@ -252,12 +257,12 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     lines += _lacking_lines(result, source, most)
     if replayed.merges:
         merges = counted(len(replayed.merges), "merge", "merges")
-        undid = "undid no change"
+        undid = "undid no known change" if unsearched(result) else "undid no change"
         if result.resets:
             changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, source, most) + _bound_lines(replayed) + _policy_lines(result)
+    lines += _reset_lines(resets, source, most) + _bound_lines(replayed) + _policy_lines(result)
     return [printable(line) for line in lines]
 
 
@@ -273,10 +278,6 @@ def _of_version_12(result: RoomCheck) -> str:
     return f"version 12's algorithm would have kept {kept:,} and undone {undone:,}"
 
 
-# A reset of one of these matters more than the others, in this order.
-_IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
-
-
 _KEPT: Final = {
     True: "version 12's algorithm would keep the change",
     False: "version 12's algorithm would undo the change too",
@@ -284,25 +285,19 @@ _KEPT: Final = {
 }
 
 
-def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
-    """Name each state reset with its merge, the most important first, and the command that explains it."""
-
-    def rank(reset: Reset) -> tuple[bool, int]:
-        kind = reset.key[0]
-        return not reset.kept_by_v2_1, _IMPORTANT.index(kind) if kind in _IMPORTANT else len(_IMPORTANT)
-
-    ordered = sorted(result.resets, key=rank)
+def _reset_lines(resets: Sequence[ExplainedReset], source: str, most: int | None) -> list[str]:
+    """Name each state reset with its class and its merge, and the command that explains them."""
     lines = []
-    for reset in ordered:
+    for reset in resets:
         where = "at the forward extremities" if reset.merge is None else f"at the merge before {reset.merge}"
         lines += [
-            f"state reset of {key_text(reset.key)}; {_KEPT[reset.kept_by_v2_1]}",
+            f"state reset of {key_text(reset.key)}: {reset.intent.value}; {_KEPT[reset.kept_by_v2_1]}",
             f"  {where}",
             f"  lost {reset.lost}, back to {reset.restored or 'nothing'}",
         ]
     lines = capped(lines, None if most is None else 3 * most, 3)
-    if ordered:
-        lines.append(f"to explain {'it' if len(ordered) == 1 else 'them'}: roomver resets {source}")
+    if resets:
+        lines.append(f"to explain {'it' if len(resets) == 1 else 'them'}: roomver resets {source}")
     return lines
 
 

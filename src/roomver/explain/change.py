@@ -205,7 +205,9 @@ def _differ(old: JsonValue, new: JsonValue) -> bool:
     return type(old) is not type(new) or old != new
 
 
-def _level(entries: dict[str, JsonValue], path: str) -> Part:
+def _level(entries: dict[str, JsonValue], path: str) -> Said | Part:
+    if path not in entries and path.startswith("users["):
+        return said("the default {level}", level=value(entries.get("users_default", 0)))
     return value(entries.get(path, "absent"))
 
 

@@ -18,6 +18,7 @@ from ..room_check import RoomCheck
 from ..rules import Verdict
 from ..types import EventId, StateKey
 from .branches import Branches
+from .causes import cause_said
 from .rule_words import rule_said
 from .said import Said, event, joined, said
 from .tried import TriedStates
@@ -47,6 +48,7 @@ class Judgement:
         verdict: what the rules said in that check; None if they allowed it or were not asked.
         act: the event of another branch on which the refusal rests.
         root: if the event fell with another one: the reason why the first of them was lost.
+        cause: what somebody did on another branch that led to it, in words; empty if that cannot be told.
     """
 
     intent: Intent
@@ -55,6 +57,7 @@ class Judgement:
     verdict: Verdict | None = None
     act: EventId | None = None
     root: Said = ()
+    cause: Said = ()
 
 
 class IntentFinder:
@@ -150,6 +153,7 @@ class MergeIntents:
             "when the resolution tried {lost}, it refused it: {why}", lost=event(subject.event_id), why=reason
         )
         later: list[Judgement] = []
+        led: Said = ()
         added = said("No ban, removal or demotion of another branch took that right away")
         for key in rests_on(subject, verdict):
             found = state.get(key)
@@ -163,7 +167,9 @@ class MergeIntents:
                     return Judgement(Intent.UNKNOWN, why, check.event_id, verdict)
                 if act is not None:
                     why = said("{first}. {act} came on another branch", first=first, act=event(act))
-                    return Judgement(Intent.DESIGNED, why, check.event_id, verdict, act)
+                    act_event = self._events[act]
+                    done = cause_said(act_event, subject, state, self._cited_levels(act_event))
+                    return Judgement(Intent.DESIGNED, why, check.event_id, verdict, act, cause=done)
                 if self._branches.follows(found.event_id, subject.event_id):
                     text = "{later} came after it, and was not meant to undo it"
                     added = said(text, later=event(found.event_id))
@@ -173,6 +179,7 @@ class MergeIntents:
                         " joined before they had it"
                     )
                     added = said(text, rule=event(found.event_id))
+                    led = cause_said(found, subject, state, None)
             lost = self._lost_cause(subject, key, found, depth + 1)
             if lost is not None:
                 later.append(lost)
@@ -180,8 +187,8 @@ class MergeIntents:
             text = "{first}. What it relied on was lost before: {cause}"
             root = cause.root or cause.why
             why = said(text, first=first, cause=root)
-            return Judgement(cause.intent, why, check.event_id, verdict, cause.act, root)
-        return Judgement(Intent.UNINTENDED, joined([first, added], ". "), check.event_id, verdict)
+            return Judgement(cause.intent, why, check.event_id, verdict, cause.act, root, cause.cause)
+        return Judgement(Intent.UNINTENDED, joined([first, added], ". "), check.event_id, verdict, cause=led)
 
     def _act(
         self, subject: Event, found: Event, state: Mapping[StateKey, Event]

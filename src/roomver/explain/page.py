@@ -22,7 +22,7 @@ from .lanes import LANES, lay_out, stretches
 from .merge_steps import MOST_MERGES, MergeSteps, merge_steps, steps_data
 from .page_checks import Checks, CheckTables
 from .page_words import explain_events, said_numbers
-from .resets import ExplainedReset, explain_resets
+from .resets import ExplainedReset, explain_resets, unsearched
 from .room_facts import Member, Server, members_of, servers_of
 from .said import Said
 from .tables import Table
@@ -142,9 +142,13 @@ class Page:
                     reset.kept_by_v2_1,
                     reset.intent.value,
                     self.sentence(reset.why, shown),
+                    reset.now.value,
+                    self.number(reset.current),
+                    self.sentence(reset.cause, shown),
                 ]
                 for reset in self.resets
             ],
+            "resets_unsearched": unsearched(self.found),
             "explained": {
                 str(self.number(event_id)): self.sentence(why, shown)
                 for event_id, why in self.explained.items()

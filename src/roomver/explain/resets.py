@@ -25,19 +25,31 @@ be rebuilt, whether an event is of another branch is unknown because of missing 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
-from ..replay import Reset
+from ..errors import counted
+from ..replay import Reset, Status
 from ..replay.again import Resolved
 from ..room_check import RoomCheck
 from ..rules import Verdict
 from ..state import PartialState, entries_of
 from ..types import EventId, JsonObject, StateKey, StateMap
+from ..undecided import is_part_of_room
+from .change import current_value
 from .history import Side
 from .intent import Intent, IntentFinder, Judgement
 from .said import Said, said, said_data
 
-__all__ = ["ExplainedReset", "Intent", "class_numbers", "explain_resets"]
+__all__ = [
+    "ExplainedReset",
+    "Intent",
+    "Now",
+    "class_numbers",
+    "explain_resets",
+    "reset_numbers",
+    "unsearched",
+]
 
 MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
@@ -45,6 +57,18 @@ MERGES: Final = 100
 _CLASSES: Final = (Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED)  # what needs attention comes first
 
 _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
+
+
+class Now(Enum):
+    """What became of a lost change, by the current state."""
+
+    LOST = "still lost"
+    """The key has the event that came back, an even older one, or none."""
+    REPLACED = "replaced"
+    """The key has another event, which is not older than the lost one."""
+    BACK = "in force again"
+    """The key has the event that was lost."""
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +87,9 @@ class ExplainedReset:
         checked: the event whose check decided; None if that is not known.
         verdict: what the rules said in that check; None if they allowed the event or were not asked.
         act: the event of another branch on which an intended reset rests.
+        cause: what somebody did on another branch that led to it, in words; empty if that cannot be told.
+        now: what became of it since.
+        current: the current event of the key; None if it has none, or if that is unknown.
     """
 
     merge: EventId | None
@@ -76,6 +103,9 @@ class ExplainedReset:
     checked: EventId | None
     verdict: Verdict | None
     act: EventId | None
+    cause: Said
+    now: Now
+    current: EventId | None
 
     def to_dict(self) -> JsonObject:
         """Return the reset as a JSON object."""
@@ -95,6 +125,9 @@ class ExplainedReset:
             "number": None if verdict is None else verdict.number,
             "sense": None if verdict is None else verdict.reason,
             "act": self.act,
+            "cause": said_data(self.cause),
+            "now": self.now.value,
+            "current": self.current,
         }
 
 
@@ -135,15 +168,48 @@ def explain_resets(
         explained += _judge_merge(finder, resolved, by_merge.pop(resolved.event_id))
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
-        explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
+        explained += [_explained(finder, reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
     classes = [*_CLASSES]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
+
+
+def unsearched(found: RoomCheck) -> list[str]:
+    """Say what leaves resets of a room unknown, in words; empty if the whole room was searched for them."""
+    replay = found.replay
+    notes = []
+    if found.summary.keys_in_doubt:
+        notes.append("a key is probably wrong, and the events that it does not verify are left out")
+    if replay.unsought:
+        merges = counted(len(replay.unsought), "merge was", "merges were")
+        notes.append(f"{merges} not searched for resets, because there are too many events or resets")
+    if replay.gaps:
+        events = counted(len(replay.gaps), "event", "events")
+        notes.append(f"before {events}, the state is unknown: resets there are not seen")
+    undecided = sum(outcome.own is Status.UNDECIDED for outcome in replay.outcomes.values())
+    if undecided:
+        events = counted(undecided, "event is", "events are")
+        notes.append(f"{events} undecided: resets of what they set are not seen")
+    newer = sum(len(one.event_ids) for one in found.lost)
+    if newer:
+        events = counted(newer, "newer event is", "newer events are")
+        notes.append(f"{events} missing: resets at them are not seen")
+    if is_part_of_room(replay):
+        notes.append("this is only a part of the room: resets in the rest are not seen")
+    return notes
 
 
 def class_numbers(resets: Iterable[ExplainedReset]) -> str:
     """Return how many resets are of each class, in words: ``12 unintended, 1 as designed``."""
     classes = Counter(one.intent for one in resets)
     return ", ".join(f"{classes[one]:,} {one.value}" for one in _CLASSES if classes[one])
+
+
+def reset_numbers(resets: Collection[ExplainedReset]) -> str:
+    """Return how many resets there are, by class: ``12 state resets: 12 unintended``."""
+    if len(resets) == 1:
+        (one,) = resets
+        return f"1 state reset, {one.intent.value}"
+    return f"{counted(len(resets), 'state reset', 'state resets')}: {class_numbers(resets)}"
 
 
 def _rank(reset: Reset) -> int:
@@ -157,9 +223,12 @@ def _rank_key(key: StateKey) -> int:
 def _judge_merge(finder: IntentFinder, resolved: Resolved, resets: Sequence[Reset]) -> list[ExplainedReset]:
     if resolved.resolution is None:
         why = said("the merge cannot be resolved once more, because events or parts of states are missing")
-        return [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in resets]
+        return [_explained(finder, reset, Judgement(Intent.UNKNOWN, why)) for reset in resets]
     judging = finder.at(resolved.resolution)
-    return [_explained(reset, judging.judge(reset), _sides(reset.key, resolved.states)) for reset in resets]
+    return [
+        _explained(finder, reset, judging.judge(reset), _sides(reset.key, resolved.states))
+        for reset in resets
+    ]
 
 
 def _sides(key: StateKey, states: Mapping[EventId | None, StateMap[EventId]]) -> tuple[Side, ...]:
@@ -171,7 +240,23 @@ def _sides(key: StateKey, states: Mapping[EventId | None, StateMap[EventId]]) ->
     return tuple(found)
 
 
-def _explained(reset: Reset, judged: Judgement, sides: tuple[Side, ...] = ()) -> ExplainedReset:
+def _now(finder: IntentFinder, reset: Reset) -> tuple[Now, EventId | None]:
+    """Return what became of a lost change, and the current event of its key."""
+    known, current = current_value(finder.replay, reset.key)
+    if not known:
+        return Now.UNKNOWN, None
+    if current == reset.lost:
+        return Now.BACK, current
+    if current is None or current == reset.restored:
+        return Now.LOST, current
+    older = finder.branches.follows(reset.lost, current)  # a later merge may have gone back further
+    return Now.UNKNOWN if older is None else Now.LOST if older else Now.REPLACED, current
+
+
+def _explained(
+    finder: IntentFinder, reset: Reset, judged: Judgement, sides: tuple[Side, ...] = ()
+) -> ExplainedReset:
+    now, current = _now(finder, reset)
     return ExplainedReset(
         merge=reset.merge,
         key=reset.key,
@@ -184,4 +269,7 @@ def _explained(reset: Reset, judged: Judgement, sides: tuple[Side, ...] = ()) ->
         checked=judged.checked,
         verdict=judged.verdict,
         act=judged.act,
+        cause=judged.cause,
+        now=now,
+        current=current,
     )

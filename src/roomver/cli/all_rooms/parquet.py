@@ -23,7 +23,9 @@ _ROWS: Final = 10_000  # at once in memory
 _HEADER: Final = b"roomver"
 _NEEDS: Final = f"writing Parquet needs pyarrow: {install_extra('parquet')}"
 _NUMBERS: Final = ("intact", "redacted", "rejected", "soft_failed", "undecided", "bad")
-_AFTER: Final = ("resets", "contradictions", "lost", "checks_unknown")
+_RESETS: Final = ("resets", "resets_unintended", "resets_unclassified")
+_AFTER: Final = ("contradictions", "lost", "checks_unknown")
+_RESET: Final = ("type", "state_key", "lost", "merge", "at", "class")
 _SIGNATURES: Final = (*(one.value.replace(" ", "_") for one in SigningStatus), "not_checked")
 
 
@@ -57,6 +59,7 @@ def _schema(pa: Any, header: JsonObject) -> Any:
     number, text = pa.int64(), pa.string()
     fields = [
         ("room_id", text),
+        ("name", text),
         ("source", text),
         ("chosen", pa.bool_()),
         ("room_version", text),
@@ -67,8 +70,9 @@ def _schema(pa: Any, header: JsonObject) -> Any:
         ("signatures", pa.struct([(name, number) for name in _SIGNATURES])),
         ("kinds", pa.map_(text, number)),
         ("disagreements", pa.struct([(name, number) for name in ("events", "state", "extremities")])),
-        *((name, number) for name in _AFTER),
+        *((name, number) for name in (*_RESETS, *_AFTER)),
         ("first", pa.list_(pa.struct([("event_id", text), ("kinds", pa.list_(text))]))),
+        ("first_resets", pa.list_(pa.struct([(name, text) for name in _RESET]))),
         ("notes", pa.list_(text)),
         ("reason", text),
         ("seconds", pa.float64()),
@@ -115,6 +119,8 @@ def _clean(value: Any) -> Any:
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, list):
         return [*map(_clean, value)]
+    if isinstance(value, dict):
+        return {name: _clean(one) for name, one in value.items()}
     return value
 
 

@@ -194,8 +194,18 @@ def is_answer(value: JsonObject) -> bool:
                 return False
         elif type(like) in (int, str, bool, list, dict) and type(value[name]) is not type(like):
             return False
+    if not all(map(_is_reset, cast("list[object]", value["first_resets"]))):
+        return False
     seconds, events = value["seconds"], value["events"]
     return type(seconds) in (int, float, NoneType) and type(events) in (int, NoneType)
+
+
+def _is_reset(value: object) -> bool:
+    """Tell whether an entry of `first_resets` has the fields that are shown."""
+    if type(value) is not dict:
+        return False
+    texts = all(type(value.get(name)) is str for name in ("type", "state_key", "class"))
+    return texts and type(value.get("at")) in (str, NoneType)
 
 
 def check_header(name: str, found: Mapping[str, Any] | None, header: JsonObject) -> None:

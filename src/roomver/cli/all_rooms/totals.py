@@ -8,8 +8,24 @@ from typing import Any, Final, cast
 from ...types import JsonObject, JsonValue
 from .worker import Answer
 
-STATUS: Final = ("ok", "findings", "undecided", "unreadable", "crashed", "empty", "no-room")
+STATUS: Final = (
+    "ok",
+    "findings",
+    "undecided",
+    "unreadable",
+    "crashed",
+    "empty",
+    "joining",
+    "invited",
+    "knocked",
+    "not-in-room",
+    "no-room",
+)
 """What a room may come to, in the order in which they are told."""
+
+NOT_JOINED: Final = ("joining", "invited", "knocked", "not-in-room")
+"""Rooms that the server is not, or not yet, in. They are undecided for that, whatever anybody does, so they
+are outside the exit code: otherwise it would be 3 for ever."""
 
 
 class _Most:
@@ -57,7 +73,17 @@ class Totals:
         self.codes: set[int] = set()
         self.lists: dict[str, _Most] = {
             name: _Most(most)
-            for name in ("no_room", "not_read", "findings", "undecided", "disagreements", "resets", "slowest")
+            for name in (
+                "no_room",
+                "unintended",
+                "not_read",
+                "findings",
+                "undecided",
+                "disagreements",
+                "resets",
+                "slowest",
+                "not_joined",
+            )
         }
 
     def add(self, answer: Answer) -> None:
@@ -68,11 +94,19 @@ class Totals:
             self.lists["no_room"].add(1, answer)
             return
         self.rooms += 1
-        self.codes.add(one["code"])
+        if one["status"] not in NOT_JOINED:
+            self.codes.add(one["code"])
         self.kinds.update(one["kinds"])
         self.rooms_by_kind.update(dict.fromkeys(one["kinds"], 1))
         if one["resets"]:
-            self.resets.update(rooms=1, resets=one["resets"], ok=one["status"] == "ok")
+            self.resets.update(
+                rooms=1,
+                resets=one["resets"],
+                ok=one["status"] == "ok",
+                unintended_rooms=int(one["resets_unintended"] > 0),
+                unintended=one["resets_unintended"],
+                unclassified=one["resets_unclassified"],
+            )
         differ = one["disagreements"]
         if any(differ.values()):
             self.disagreements.update({"rooms": 1, **differ})
@@ -82,15 +116,22 @@ class Totals:
         if not unread:
             self.events += one["events"] or 0
         self.lists["not_read"].add(unread, answer)
-        self.lists["findings"].add(one["status"] == "findings" and max(1, one["bad"]), answer)
+        self.lists["unintended"].add(one["resets_unintended"], answer)
+        # A room whose only findings are resets is in the list of these.
+        other = one["bad"] or differ["state"] or one["contradictions"] or not one["resets_unintended"]
+        self.lists["findings"].add(one["status"] == "findings" and other and max(1, one["bad"]), answer)
         self.lists["undecided"].add(one["status"] == "undecided" and max(1, one["undecided"]), answer)
         self.lists["disagreements"].add(sum(differ.values()), answer)
-        self.lists["resets"].add(one["resets"], answer)
+        self.lists["resets"].add(0 if one["resets_unintended"] else one["resets"], answer)
+        self.lists["not_joined"].add(one["status"] in NOT_JOINED, answer)
         self.lists["slowest"].add(one["seconds"] or 0, answer)
 
     @property
     def code(self) -> int:
-        """The exit code: that of the worst room, in the order of `roomver check`; 2 without a room."""
+        """The exit code: that of the worst room that the server is in, in the order of `roomver check`.
+
+        2 if there is no room.
+        """
         if not self.rooms and self.status["no-room"]:
             return 2
         return next(code for code in (2, 1, 3, 0) if code in self.codes or not code)
@@ -109,7 +150,10 @@ class Totals:
             "status": {name: self.status[name] for name in STATUS},
             "kinds": kinds,
             "signatures_unchecked": {name: self.unchecked[name] for name in ("rooms", "events")},
-            "resets": {name: self.resets[name] for name in ("rooms", "resets")},
+            "resets": {
+                name: self.resets[name]
+                for name in ("rooms", "resets", "unintended_rooms", "unintended", "unclassified")
+            },
             "disagreements": {
                 name: self.disagreements[name] for name in ("rooms", "events", "state", "extremities")
             },

@@ -22,6 +22,8 @@ from ...errors import counted
 from ...findings import FindingKind
 from ..common import console
 from ..escaped import printable
+from ..people import few_words
+from ..said import key_words
 from ..tables import print_table, wrapped
 from ..wording import FINDING_TEXT
 from .totals import STATUS, Totals
@@ -29,21 +31,29 @@ from .worker import COMMAND, Answer
 
 _STATUS_TEXT: Final = {
     "ok": "no problems found",
-    "findings": "problems found",
+    "findings": "problems found, or state resets that nobody meant",
     "undecided": "undecided: events or parts of a state are missing",
     "unreadable": "could not be read",
     "crashed": "the process that checked it died or failed",
     "empty": "the database has no events of it",
+    "joining": "still joining: the whole state is not there yet",
+    "invited": "only invited: nothing else of the room is known",
+    "knocked": "has only knocked: nothing else of the room is known",
+    "not-in-room": "the server is not in the room and has no state of it",
     "no-room": "files that hold no room, such as keys",
 }
 _HEADINGS: Final = {
+    "unintended": "rooms with unintended state resets",
     "not_read": "rooms without a result",
     "findings": "rooms with findings",
     "undecided": "undecided rooms",
     "disagreements": "rooms on which the server differs",
     "resets": "rooms with state resets",
     "slowest": "slowest rooms",
+    "not_joined": "rooms that the server is not in, or not yet",
 }
+_OTHERS: Final = "rooms with other state resets"
+_RESETS: Final = ("unintended", "resets")  # the lists of rooms with resets
 _SLOW: Final = 1.0  # seconds; less than this is not worth a line
 _FEW_SLOW: Final = 5
 
@@ -76,7 +86,8 @@ def print_totals(totals: Totals, *, title: str) -> None:
         if not lines:
             continue
         out.print()
-        what = heading if name == "slowest" else f"{heading}: {number:,}"
+        others = name == "resets" and totals.lists["unintended"].number
+        what = heading if name == "slowest" else f"{_OTHERS if others else heading}: {number:,}"
         click.echo(click.style(what, bold=True) if out.is_terminal else what)
         for line in lines:
             click.echo(wrapped(printable(line), out.width))
@@ -103,7 +114,7 @@ def _status_table(totals: Totals) -> Table:
         if totals.status[status]:
             text = _STATUS_TEXT[status]
             if status == "ok" and (number := totals.resets["ok"]):
-                text += f", but {number:,} with state resets"
+                text += f"; {number:,} with state resets as designed"
             table.add_row(f"{totals.status[status]:,}", status, text)
     return table
 
@@ -125,7 +136,11 @@ def _listed(totals: Totals, name: str) -> list[str]:
     """Return the rooms of a list, each with what is to be said of it and the call that shows more."""
     lines = []
     for answer in totals.lists[name].answers:
-        lines.append(f"  {_about(answer, name)}")
+        title = answer["name"]
+        called = f'"{few_words(title)}" {answer["room_id"]}: ' if type(title) is str else ""
+        lines.append(f"  {called}{_about(answer, name)}")
+        if name in _RESETS:
+            lines.append(f"    {_first_reset(answer)}")
         # A file that cannot be read says why; another call would say the same.
         if answer["status"] != "unreadable" or answer["chosen"]:
             lines.append(f"    {_call(answer, name)}")
@@ -137,7 +152,7 @@ def _call(answer: Answer, name: str) -> str:
     call = cast(str, answer["command"])
     # `roomver resets` has no such option. It comes last in the call.
     alike = call.removesuffix(" --require-signatures")
-    if name == "resets" and " --algorithm " not in alike and alike.startswith(f"{COMMAND} "):
+    if name in _RESETS and " --algorithm " not in alike and alike.startswith(f"{COMMAND} "):
         return f"roomver resets{alike.removeprefix(COMMAND)}"
     return call
 
@@ -174,10 +189,37 @@ def _about(answer: Answer, name: str) -> str:
                 if differ[key]
             ]
             return ", ".join(parts)
-        case "resets":
-            return f"{counted(one['resets'], 'state reset', 'state resets')}, not classified"
+        case "not_joined":
+            return f"{one['status']}, {counted(one['events'] or 0, 'event', 'events')}"
+        case "resets" | "unintended":
+            return _resets_text(one)
         case _:
             return f"{one['status']}: {one['reason']}"
+
+
+def _resets_text(one: dict[str, Any]) -> str:
+    """Return how many state resets a room has, by class."""
+    number, unintended, unknown = one["resets"], one["resets_unintended"], one["resets_unclassified"]
+    classes = {
+        "unintended": unintended,
+        "not classified": unknown,
+        "as designed": number - unintended - unknown,
+    }
+    if number == 1:
+        return f"1 state reset, {next(name for name, count in classes.items() if count)}"
+    of = ", ".join(f"{count:,} {name}" for name, count in classes.items() if count)
+    return f"{counted(number, 'state reset', 'state resets')}: {of}"
+
+
+def _first_reset(answer: Answer) -> str:
+    """Return the most important state reset of a room in one line: key, time, class."""
+    one = cast("dict[str, Any]", answer)
+    if not one["first_resets"]:
+        return "the resets are not listed"
+    first = one["first_resets"][0]
+    when = "at the newest events" if first["at"] is None else f"at the merge of {first['at']}"
+    more = f"; {one['resets'] - 1:,} more" * (one["resets"] > 1)
+    return f"{key_words((first['type'], first['state_key']))}, {when}: {first['class']}{more}"
 
 
 def _slow_lines(totals: Totals) -> list[str]:

@@ -17,6 +17,7 @@ from ...canonical import shorten
 from ...entry import Entry, Place
 from ...errors import MissingEvents, RoomverError, UnknownState
 from ...event import Event
+from ...explain.resets import ExplainedReset
 from ...findings import EventCheck, Finding, FindingKind, Summary
 from ...keys import KeyRing
 from ...readers import InputError, NoRoom, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
@@ -25,21 +26,25 @@ from ...readers.streams import Source
 from ...room_check import Beliefs, RoomCheck
 from ...room_result import RoomResult, room_result
 from ...signature_results import SigningStatus
+from ...state import entries_of
 from ...types import EventId, JsonObject, JsonValue, RoomId
 from ...undecided import is_part_of_room
 from ..common import call_name, opened
 from ..heard import hushed
 from ..lacking import IN_PART
 from ..one_room import Checks, check_source
+from ..people import time_text
 from ..sources import Choice, opened_source, room_call
 
-MOST_EVENTS: Final = 3  # with findings that an answer names
+MOST_EVENTS: Final = 3  # with findings that an answer names, and resets
 _MOST_NOTES: Final = 3
 _BLOCK: Final = 1 << 20
 _SIGNS: Final = (b"auth_events", b"\\u")
 _OVERLAP: Final = max(map(len, _SIGNS)) - 1
 _LONGEST: Final = 300  # characters of a note or a reason
 _STATUS: Final = {0: "ok", 1: "findings", 3: "undecided"}
+_STANDING: Final = {"invite": "invited", "knock": "knocked"}
+_NAME: Final = ("m.room.name", "")
 
 COMMAND: Final = "roomver check"
 
@@ -200,6 +205,7 @@ def blank(order: Order, options: str) -> Answer:
         call += f" --room {quote(order.room_id)}"
     return {
         "room_id": order.room_id,
+        "name": None,
         "source": shown(order.files[0]),
         "chosen": order.room_id is not None,
         "room_version": None,
@@ -209,6 +215,7 @@ def blank(order: Order, options: str) -> Answer:
         **_counts(None),
         **_differences(RoomResult(2)),
         "first": [],
+        "first_resets": [],
         "notes": [],
         "reason": None,
         "seconds": None,
@@ -241,6 +248,8 @@ def _counts(summary: Summary | None) -> JsonObject:
 def _differences(result: RoomResult) -> JsonObject:
     return {
         "resets": result.resets,
+        "resets_unintended": result.unintended,
+        "resets_unclassified": result.unclassified,
         "disagreements": {
             "events": result.events_differ,
             "state": result.state_differs,
@@ -264,6 +273,8 @@ class Counts:
         self._call = ""
         self._first: dict[EventId, list[str]] = {}
         self._found: RoomCheck | None = None
+        self._beliefs: Beliefs | None = None
+        self._resets: Sequence[ExplainedReset] = ()
         self._summary: Summary | None = None
 
     def start(self, file: str, room: Room) -> None:
@@ -285,9 +296,9 @@ class Counts:
         if findings and (event_id in self._first or len(self._first) < MOST_EVENTS):
             self._first.setdefault(event_id, []).extend(one.kind.value for one in findings)
 
-    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+    def room(self, found: RoomCheck, beliefs: Beliefs | None, resets: Sequence[ExplainedReset]) -> None:
         """Take the room as a whole."""
-        self._found = found
+        self._found, self._beliefs, self._resets = found, beliefs, resets
         if found.gathered.events:
             self._room_id = found.gathered.room_id
 
@@ -310,15 +321,55 @@ class Counts:
             data |= {"room_version": self._version, "command": f"{COMMAND} {self._call}"}
         if self._summary is None:
             return data
-        result = room_result(self._summary, self._found)
+        result = room_result(self._summary, self._found, self._resets)
         if result.code == 3 and self._found is not None and is_part_of_room(self._found.replay):
             data["reason"] = IN_PART
         first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
         return data | {
-            "status": _STATUS[result.code],
+            "status": self._status(result),
+            "name": self._name(),
             "code": result.code,
             "events": self._summary.events,
             **_counts(self._summary),
             **_differences(result),
             "first": first,
+            "first_resets": [self._reset_data(one) for one in self._resets[:MOST_EVENTS]],
+        }
+
+    def _status(self, result: RoomResult) -> str:
+        """Return what the room comes to. It is never decided while the server is not, or not yet, in it."""
+        found, beliefs = self._found, self._beliefs
+        unsearched = result.unclassified or (found is not None and found.replay.unsought)
+        if result.code == 3 and found is not None and beliefs is not None and not unsearched:
+            standing = "" if beliefs.standing is None else beliefs.standing.membership
+            if beliefs.partial:
+                return "joining"
+            if standing in _STANDING:
+                return _STANDING[standing]
+            if standing == "leave" and not found.replay.forward_extremities:
+                return "not-in-room"
+        return _STATUS[result.code]
+
+    def _name(self) -> str | None:
+        """Return the name of the room in its current state; None if it has none, or if that is unknown."""
+        state = None if self._found is None else self._found.replay.current_state
+        if self._found is None or state is None:
+            return None
+        event = self._found.gathered.events.get(entries_of(state).get(_NAME, ""))
+        name = None if event is None else event.content.get("name")
+        return _cut(name) if type(name) is str and name.strip() else None
+
+    def _reset_data(self, one: ExplainedReset) -> JsonObject:
+        """Return what an answer says of a state reset."""
+        assert self._found is not None
+        at = None
+        if one.merge is not None:
+            at = time_text(self._found.gathered.events[one.merge].origin_server_ts)
+        return {
+            "type": one.key[0],
+            "state_key": one.key[1],
+            "lost": one.lost,
+            "merge": one.merge,
+            "at": at,
+            "class": one.intent.value,
         }

@@ -87,7 +87,8 @@ def _lacking(library: str) -> str:
 
 def _document(page: Page, room: LoadedRoom) -> bytes:
     # The page may be given to others, whom the path of the file does not concern.
-    lines = [line for line in room_lines(room.found, "SOURCE", _LINES) if not _MORE.fullmatch(line)]
+    told = room_lines(room.found, page.resets, "SOURCE", _LINES)
+    lines = [line for line in told if not _MORE.fullmatch(line)]
     with work_progress("page") as progress:
         return document_of(page, lines, verdict_of(page), "roomver {} SOURCE", progress)
 

@@ -17,11 +17,21 @@ function summaryPanel() {
 }
 
 function resetsPanel() {
-  if (!D.resets.length) return el("p", null, "State resolution undid no change.");
-  return filteredList(D.resets, "resets", ([merge, key, lost, , , intent]) => [keyText(key), idOf(lost), idOf(merge), senderOf(lost), intent].join(" "), ([merge, key, lost, restored, kept, intent, why]) => [
+  const unsearched = D.resets_unsearched.map((one) => el("p", null, "Not searched: " + one + "."));
+  if (!D.resets.length) {
+    const none = unsearched.length ? "No change is known that state resolution undid. A part of the room could not be searched."
+      : "State resolution undid no change.";
+    return el("div", null, el("p", null, none), unsearched);
+  }
+  return el("div", null, unsearched, resetsList());
+}
+
+function resetsList() {
+  return filteredList(D.resets, "resets", ([merge, key, lost, , , intent]) => [keyText(key), idOf(lost), idOf(merge), senderOf(lost), intent].join(" "), ([merge, key, lost, restored, kept, intent, why, now, current, cause]) => [
     el("b", null, breakable(keyText(key))), brief(lost), restored < 0 ? "no event" : brief(restored),
-    brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why)), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
-  ], (rows) => table(["Entry", "Lost", "Back to", "At the merge before", "Meant?", "v2.1"], rows));
+    now === "replaced" ? el("span", null, "replaced since by ", brief(current)) : now,
+    brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why), cause.length > 0 && el("p", { class: "muted" }, "Cause: ", sentence(cause), ".")), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
+  ], (rows) => table(["Entry", "Lost", "Back to", "Now", "At the merge before", "Meant?", "v2.1"], rows));
 }
 
 function findingsPanel() {
