@@ -159,7 +159,7 @@ def files() -> list[File]:
         notes = (
             "Only the server in the event ID must sign a third-party invite."
             if chosen
-            else "The sender's server need not sign a third-party invite, and the event ID contains no server."
+            else "The sender's server need not sign a third-party invite. The event ID contains no server."
         )
         _signers(file, "event_id_third_party", version, third_party_invite(version, **chosen), servers, notes)
     for version in ("1", "2"):
