@@ -99,7 +99,10 @@ class UnknownRoomVersion(RoomverError):
         """What is wrong, without what to do about it in a program."""
         if type(self.version) is not str:
             return f'a room version must be a string such as "11", not {repr(self.version)[:100]}'
-        return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(self.known)}"
+        numbers = [one for at, one in enumerate(self.known, 1) if one == str(at)]
+        named = self.known[len(numbers) :] if len(numbers) > 2 else self.known
+        listed = [*([f"1 to {numbers[-1]}"] if named is not self.known else []), *named]
+        return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(listed)}"
 
 
 class BadRoomVersion(RoomverError, ValueError):

@@ -51,7 +51,7 @@ def get_room_version(identifier: str) -> RoomVersion:
     True
     >>> get_room_version("13")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    roomver.errors.UnknownRoomVersion: unknown room version '13'; known versions: 1, 2, ...
+    roomver.errors.UnknownRoomVersion: unknown room version '13'; known versions: 1 to 12, ...
     """
     if is_known(identifier):
         return _SHIPPED[identifier]
