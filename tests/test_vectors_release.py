@@ -351,6 +351,22 @@ def test_the_example_in_go_builds_in_another_module(tmp_path: Path) -> None:
     assert (project / "adapter").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(shutil.which, ("sh", "cargo"))), reason="needs sh and cargo")
+def test_the_example_in_rust_builds_in_another_package(tmp_path: Path) -> None:
+    project = unpack(tmp_path)
+    (project / "src").mkdir()
+    (project / "src" / "lib.rs").touch()
+    (project / "Cargo.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\nedition = "2021"\n')
+    script = recipe("rust") + "cargo build --release --example vectors\n"
+    env = {**os.environ, "VERSION": VERSION}
+    done = subprocess.run(["sh", "-euc", script], cwd=project, env=env, capture_output=True, check=False)
+    if done.returncode and "CI" not in os.environ:
+        pytest.skip(f"no network, or an old compiler: {done.stderr.decode(errors='replace')[-500:]}")
+    assert done.returncode == 0, done.stderr
+    assert (project / "target" / "release" / "examples" / "vectors").exists()
+
+
 @pytest.mark.skipif(not all(map(shutil.which, ("sh", "node"))), reason="needs sh and node")
 def test_the_recipe_for_node_reads_the_files(tmp_path: Path) -> None:
     project = unpack(tmp_path)
