@@ -15,6 +15,7 @@ from command_line import run
 
 from roomver.cli.vectors.implementation import to_line
 from roomver.readers.suite import load_suite
+from roomver.types import JsonObject
 
 if sys.platform != "win32":
     import fcntl
@@ -172,7 +173,7 @@ def test_a_panic_in_go_is_an_error_with_its_text(built: Path, tmp_path: Path) ->
     broken = main.replace('return object{"event": redacted}, err', 'panic("no such key")')
     assert broken != main
     (tmp_path / "main.go").write_text(broken.replace("redacted, err :=", "_, _ ="))
-    request = {"id": 3, "operation": "redact", "room_version": "11", "input": {"event": {}}}
+    request: JsonObject = {"id": 3, "operation": "redact", "room_version": "11", "input": {"event": {}}}
     done = subprocess.run(
         ["go", "run", "-C", str(tmp_path), "."], input=to_line(request), capture_output=True, check=False
     )

@@ -231,8 +231,8 @@ def test_known_failures_that_pass_are_folded_by_room_version(tmp_path: Path) -> 
 
 
 def test_operations_that_are_not_offered_are_one_line(tmp_path: Path) -> None:
-    redact = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
-    hashed = {"operation": "content_hash", "input": {"event": {}}, "expected": {"sha256": ""}}
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
+    hashed: dict[str, Any] = {"operation": "content_hash", "input": {"event": {}}, "expected": {"sha256": ""}}
     file = write(
         tmp_path / "v.json", case("a"), case("b", **redact), case("c", **redact), case("d", **hashed)
     )
@@ -253,7 +253,7 @@ def test_operations_that_are_not_offered_are_one_line(tmp_path: Path) -> None:
 
 def test_disputed_cases_run_last_within_their_operation(tmp_path: Path) -> None:
     outcomes = [{"outcome": {"canonical": text}, "reason": "Why"} for text in "23"]
-    redact = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
     file = write(tmp_path / "v.json", case("a", expected=outcomes), case("b"), case("c", **redact))
     names = [entry["name"] for entry in json.loads(run("vectors", "run", "--json", file).stdout)["cases"]]
     assert names == ["b", "a", "c"]
@@ -268,7 +268,7 @@ def test_a_heading_stays_one_line_where_there_is_no_terminal(tmp_path: Path) -> 
 def test_junit_and_tap_say_how_an_output_differs(tmp_path: Path) -> None:
     junit, tap = tmp_path / "junit.xml", tmp_path / "run.tap"
     expected = {"event": {"b": 1, "a": {"d": 1, "c": 2}}}
-    redact = {"operation": "redact", "input": {"event": {"a": 1}}, "expected": expected}
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {"a": 1}}, "expected": expected}
     run("vectors", "run", "--junit", junit, "--tap", tap, write(tmp_path / "v.json", case("a", **redact)))
     assert "event.b: missing, expected 1" in junit.read_text()
     lines = tap.read_text().splitlines()
