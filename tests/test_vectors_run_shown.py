@@ -275,3 +275,13 @@ def test_junit_and_tap_say_how_an_output_differs(tmp_path: Path) -> None:
     assert '  expected: {"event": {"a": {"c": 2, "d": 1}, "b": 1}}' in lines
     (line,) = [line for line in lines if line.startswith("  differences: ")]
     assert "event.b: missing, expected 1" in json.loads(line.partition(": ")[2])
+
+
+def test_cases_are_listed_by_the_rule_that_decides_them() -> None:
+    listed = run("vectors", "list", "--rule", "4.3.6", "--rule", "4.3.7", "--room-version", "11")
+    wanted = {c.name for c in load_suite() if c.room_version == "11" and c.rule in ("4.3.6", "4.3.7")}
+    assert {line.split()[0] for line in listed.stdout.splitlines()} == wanted
+    assert len(wanted) > 10
+    assert {line.split()[-1] for line in listed.stdout.splitlines()} == {"4.3.6", "4.3.7"}
+    nothing = run("vectors", "list", "--rule", "99")
+    assert (nothing.exit_code, "no case is decided by this rule" in nothing.stderr) == (2, True)

@@ -22,6 +22,19 @@ from .versions import ALL, since, spread
 BASE64 = f"{SPEC}/appendices/#unpadded-base64"
 
 
+# The integers that are written as floats, by the name of the case.
+AS_INTEGER = {
+    "fraction_zero": "1",
+    "zero_fraction": "0",
+    "exponent": "100",
+    "upper_exponent": "100000",
+    "exponent_zero": "0",
+    "minus_zero_fraction": "0",
+    "nested": '{"a":[{"b":1}]}',
+    "spelled_appendix": '{"a":0,"b":10000000000}',
+}
+
+
 def _text(file: File, slug: str, version: str, text: str, expected: Any, notes: str) -> None:
     file.add(f"canonical_json.{slug}", version, {"json": text}, expected, spec=CANONICAL, notes=notes)
 
@@ -83,12 +96,24 @@ def _canonical() -> File:
                 ours = ({"canonical": canonical(value).decode()}, "as Synapse writes a float")
             except ValueError:
                 ours = (ERROR, "the number does not fit into 64 bits (Synapse)")
-            expected = either(
+            readings = [
                 ours,
                 ({"canonical": text}, "kept as written"),
                 (ERROR, "a parser that does not read floats"),
-            )
-            _text(file, f"integral_float.{slug}", version, text, expected, notes)
+            ]
+            if (whole_number := AS_INTEGER.get(slug)) is not None:
+                reason = "read as the integer that it is, as an example in the appendix does"
+                readings.append(({"canonical": whole_number}, reason))
+            _text(file, f"integral_float.{slug}", version, text, either(*readings), notes)
+    index, (slug, text, notes) = next(
+        (index, row) for index, row in enumerate(INTEGRAL_FLOATS) if row[0] == "spelled_appendix"
+    )
+    for version in spread(index, since("6"), 2):
+        expected = either(
+            (ERROR, "the text forbids floats, and servers reject them"),
+            ({"canonical": AS_INTEGER[slug]}, "the form that the appendix prints"),
+        )
+        _text(file, f"integral_float.{slug}", version, text, expected, notes)
     return file
 
 

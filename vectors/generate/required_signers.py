@@ -156,7 +156,11 @@ def files() -> list[File]:
         )
         _signers(file, "event_id_server", version, whole(version, **chosen), servers, notes)
         servers = [OTHER_SERVER] if chosen else []
-        notes = "Only the server in the event ID must sign a third-party invite."
+        notes = (
+            "Only the server in the event ID must sign a third-party invite."
+            if chosen
+            else "The sender's server need not sign a third-party invite. The event ID contains no server."
+        )
         _signers(file, "event_id_third_party", version, third_party_invite(version, **chosen), servers, notes)
     for version in ("1", "2"):
         event = whole(version, sender="@alice:Example.org", event_id="$x:example.org")

@@ -12,7 +12,7 @@ Without arguments it writes only the pages. Questions and judgements are written
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,8 @@ from .bugs import thread_name
 
 NONE = "none of these"
 NOT_OFFERED = "does not offer this"
+
+_BRIEF = 40  # characters of an outcome that the page on disputed questions shows
 
 _KINDS = {
     "departs": "*Departs*: the specification decides, and the implementation answers otherwise.",
@@ -124,10 +126,12 @@ def _outcomes(
 ) -> dict[str, list[str]]:
     """Return the implementations that gave each outcome, by its reason, with the number of cases."""
     found: dict[str, dict[str, int]] = {}
+    values: dict[str, set[str]] = {}
     for name in names:
         reasons = [one["reason"] for one in cases[name]["expected"]]
-        for reason in reasons:
-            found.setdefault(reason, {})
+        for one in cases[name]["expected"]:
+            found.setdefault(one["reason"], {})
+            values.setdefault(one["reason"], set()).add(_brief(one["outcome"]))
         for who, answer in zip(seen["implementations"], seen["answers"][name], strict=True):
             reason = NOT_OFFERED if answer is None else NONE if answer == "other" else reasons[answer]
             by = found.setdefault(reason, {})
@@ -138,8 +142,22 @@ def _outcomes(
     told = {}
     for reason in sorted(found, key=lambda one: (one in (NONE, NOT_OFFERED), one == NOT_OFFERED)):
         givers = [who if count == whole else f"{who} ({count})" for who, count in found[reason].items()]
-        told[reason] = givers or ["none of them"]
+        told[f"{reason}{_common(values.get(reason, ()))}"] = givers or ["none of them"]
     return told
+
+
+def _brief(outcome: Mapping[str, Any]) -> str:
+    """Return an outcome of one short value as text; empty if it is longer."""
+    if "error" in outcome:
+        return "an error"
+    text = ", ".join(f"{key}: {json.dumps(value)}" for key, value in outcome.items())
+    return text if len(text) <= _BRIEF else ""
+
+
+def _common(values: Collection[str]) -> str:
+    """Return the outcome that all cases of a reason have, in brackets; empty if they differ."""
+    (one,) = values if len(values) == 1 else ("",)
+    return f" (`{one}`)" if one and one != "an error" else f" ({one})" if one else ""
 
 
 def judgements_page(judgements: Mapping[str, Any]) -> str:

@@ -204,8 +204,14 @@ def page(version: str, section: str) -> str:
 
 
 def either(*outcomes: tuple[dict[str, Any], str]) -> list[dict[str, Any]]:
-    """Return the accepted outcomes of a disputed case. This project's choice comes first."""
-    return [{"outcome": outcome, "reason": reason} for outcome, reason in outcomes]
+    """Return the accepted outcomes of a disputed case. This project's choice comes first.
+
+    The reasons for the same outcome are joined.
+    """
+    reasons: dict[str, list[str]] = {}
+    for outcome, reason in outcomes:
+        reasons.setdefault(json.dumps(outcome, sort_keys=True), []).append(reason)
+    return [{"outcome": json.loads(text), "reason": "; ".join(found)} for text, found in reasons.items()]
 
 
 def write(file: File, folder: Path) -> None:

@@ -118,7 +118,10 @@ def list_changes(version: RoomVersion) -> dict[str, JsonValue]:
             continue
         if isinstance(value, Mapping):
             before: Mapping[str, frozenset[str]] = old or {}
-            kinds = sorted(kind for kind in {*value, *before} if value.get(kind) != before.get(kind))
+            # Whichever version `derive` is given as the base: types that it has and this one has not.
+            others = () if base else (kind for one in _SHIPPED.values() for kind in getattr(one, name))
+            listed = {*value, *before, *others}
+            kinds = sorted(kind for kind in listed if base is None or value.get(kind) != before.get(kind))
             changes[name] = {kind: [*sorted(value.get(kind, ()))] for kind in kinds}
         elif isinstance(value, frozenset):
             changes[name] = [*sorted(value)]
