@@ -344,7 +344,11 @@ def test_the_repaired_state_is_told_and_resolve_reads_its_ids(
     (change,) = data["changes"]
     assert (change["type"], change["before"], change["after"]) == ("m.room.topic", None, topic)
     assert sorted(data["pdu_ids"]) == sorted(one.event_id for one in built.state.values())
-    assert_fits(text)
+    assert [
+        line
+        for line in text.stdout.splitlines()
+        if len(line) > 80 and not {"roomver", mine} & {*line.split()}
+    ] == []
     assert followed(text).exit_code == 0
     ids = run("repair", mine, "--also", theirs, "--ids")
     assert ids.exit_code == 1

@@ -240,8 +240,8 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
     explained = run(*arguments)
     assert explained.exit_code in (0, 1)
     assert f"lost      {ALICE}'s topic" in explained.stdout or f"lost      {BOB}'s topic" in explained.stdout
-    (line,) = [line for line in explained.stdout.splitlines() if line.startswith("more: roomver resolve ")]
-    traced = run(*shlex.split(line)[2:])
+    (line,) = [line for line in explained.stdout.splitlines() if "step by step: roomver resolve " in line]
+    traced = run(*shlex.split(line.partition("roomver ")[2]))
     assert traced.exit_code == 0
     assert re.search(rf"{re.escape(event['new'].event_id)} in state \d: refused", traced.stdout)
 
