@@ -47,6 +47,7 @@ ELSEWHERE = {
     r"roomver .*" + CLUSTER: ("tests/all_rooms/test_cluster.py", "--scheduler"),
     r"roomver vectors run --impl \"\$ADAPTER\"": (RELEASE, "recipe"),
     r"(?:set -eu|VERSION=|SHA256=|URL=|COMMIT=|curl -fsSL|echo \"\$SHA256|tar xzf)": (RELEASE, "recipe"),
+    r"(?:mkdir -p|cp \"roomver-vectors-\$VERSION\"|cargo add --dev)": (RELEASE, "copy_example"),
 }
 """Command lines that run elsewhere, each with the file that runs them and the words there that do."""
 

@@ -15,6 +15,7 @@ from command_line import run
 
 from roomver.cli.vectors.implementation import to_line
 from roomver.readers.suite import load_suite
+from roomver.types import JsonObject
 
 if sys.platform != "win32":
     import fcntl
@@ -160,3 +161,21 @@ def test_lines_of_one_mebibyte_and_pipelined_requests_are_answered(language: str
 def test_the_example_says_how_it_is_run(language: str) -> None:
     text = (EXAMPLES / language / "README.md").read_text(encoding="utf-8")
     assert "roomver vectors run --impl" in text
+
+
+@pytest.mark.slow
+def test_a_panic_in_go_is_an_error_with_its_text(built: Path, tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("go is not installed")
+    for name in ("main.go", "events.go", "go.mod"):
+        (tmp_path / name).write_bytes((EXAMPLES / "go" / name).read_bytes())
+    main = (tmp_path / "main.go").read_text()
+    broken = main.replace('return object{"event": redacted}, err', 'panic("no such key")')
+    assert broken != main
+    (tmp_path / "main.go").write_text(broken.replace("redacted, err :=", "_, _ ="))
+    request: JsonObject = {"id": 3, "operation": "redact", "room_version": "11", "input": {"event": {}}}
+    done = subprocess.run(
+        ["go", "run", "-C", str(tmp_path), "."], input=to_line(request), capture_output=True, check=False
+    )
+    assert json.loads(done.stdout) == {"id": 3, "error": "panic", "message": "no such key"}
+    assert b"goroutine" in done.stderr

@@ -302,3 +302,102 @@ def test_the_recipe_takes_a_release_and_keeps_a_list_of_known_failures(tmp_path:
     assert (taken / "vectors.xml").exists()
     (taken / "known-failures.txt").write_text("".join(f"{name}\n" for name in listed_failures[1:]))
     assert shell(take + recipe("run"), good) == 1, "a new failure"
+
+
+def test_the_examples_of_an_archive_are_whole() -> None:
+    every = {name for name in files() if name.startswith("examples/")}
+    for path in (SUITE / "examples").rglob("*"):
+        name = path.relative_to(SUITE)
+        if path.is_file() and not {"target", "node_modules"} & set(name.parts):
+            assert name.as_posix() in every
+    assert json.loads(files()["examples/javascript/package.json"]) == {"type": "commonjs"}
+
+
+def unpack(folder: Path) -> Path:
+    """Write the files of a release to a folder with its name, in the folder of a project."""
+    for name, content in files().items():
+        file = folder / NAME / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return folder
+
+
+def copy_example(language: str, project: Path) -> None:
+    env = {**os.environ, "VERSION": VERSION}
+    subprocess.run(["sh", "-euc", recipe(language)], cwd=project, env=env, check=True)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("sh", "node"))), reason="needs sh and node")
+def test_the_example_in_javascript_runs_in_a_project_of_es_modules(tmp_path: Path) -> None:
+    project = unpack(tmp_path)
+    (project / "package.json").write_text('{"type": "module"}')
+    copy_example("javascript", project)
+    text = (SUITE / "README.md").read_text(encoding="utf-8")
+    (adapter,) = re.findall(r"\| JavaScript \| nothing \| `node (\S+)` \|", text)
+    request = {"id": 1, "operation": "canonical_json", "room_version": "11", "input": {"json": "[ 1 ]"}}
+    line = json.dumps(request).encode()
+    done = subprocess.run(["node", adapter], input=line, cwd=project, capture_output=True, check=True)
+    assert json.loads(done.stdout) == {"id": 1, "output": {"canonical": "[1]"}}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(shutil.which, ("sh", "go"))), reason="needs sh and go")
+def test_the_example_in_go_builds_in_another_module(tmp_path: Path) -> None:
+    project = unpack(tmp_path)
+    (project / "go.mod").write_text("module example.org/mine\n\ngo 1.21\n")
+    copy_example("go", project)
+    build = ["go", "build", "-o", "adapter", "./internal/vectors"]
+    subprocess.run(build, cwd=project, check=True)
+    assert (project / "adapter").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(shutil.which, ("sh", "cargo"))), reason="needs sh and cargo")
+def test_the_example_in_rust_builds_in_another_package(tmp_path: Path) -> None:
+    project = unpack(tmp_path)
+    (project / "src").mkdir()
+    (project / "src" / "lib.rs").touch()
+    (project / "Cargo.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\nedition = "2021"\n')
+    script = recipe("rust") + "cargo build --release --example vectors\n"
+    env = {**os.environ, "VERSION": VERSION}
+    done = subprocess.run(["sh", "-euc", script], cwd=project, env=env, capture_output=True, check=False)
+    if done.returncode and "CI" not in os.environ:
+        pytest.skip(f"no network, or an old compiler: {done.stderr.decode(errors='replace')[-500:]}")
+    assert done.returncode == 0, done.stderr
+    assert (project / "target" / "release" / "examples" / "vectors").exists()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("sh", "node"))), reason="needs sh and node")
+def test_the_recipe_for_node_reads_the_files(tmp_path: Path) -> None:
+    project = unpack(tmp_path)
+    copy_example("javascript", project)  # it stands for the library
+    (project / "src").mkdir()
+    (project / "src" / "redact.js").write_text(
+        'const { canonical, parse } = require("../test/vectors/json.js");\n'
+        'const { redact } = require("../test/vectors/events.js");\n'
+        "exports.redact = (event, version) =>\n"
+        "  JSON.parse(canonical(redact(parse(JSON.stringify(event)), Number(version)), false));\n"
+    )
+    text = (SUITE / "README.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<!-- recipe: node -->\n```js\n(.*?)```", text, re.DOTALL)
+    file = project / "test" / "vectors.test.mjs"
+
+    def passed(script: str) -> tuple[int, int]:
+        file.write_text(script)
+        done = subprocess.run(
+            ["node", "--test", file], cwd=project, capture_output=True, text=True, check=False
+        )
+        counts = dict(re.findall(r"^# (pass|fail) (\d+)$", done.stdout, re.MULTILINE))
+        return int(counts["pass"]), int(counts["fail"])
+
+    cases = [
+        one
+        for name, content in files().items()
+        if name.endswith(".json") and not name.endswith("_numbers.json") and not name.startswith("custom")
+        for one in json.loads(content).get("cases", ())
+        if one["operation"] == "redact"
+    ]
+    assert f"roomver-vectors-{VERSION}" in script
+    assert passed(script) == (len(cases), 0)
+    wrong = script.replace("redact(input.event, version)", "input.event")
+    assert passed(wrong)[1] > 100

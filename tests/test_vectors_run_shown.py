@@ -90,11 +90,12 @@ def test_operations_run_in_the_order_in_which_they_build_on_each_other() -> None
     ran = [entry["operation"] for entry in json.loads(result.stdout)["cases"]]
     assert list(dict.fromkeys(ran)) == [one for one in OPERATIONS if one in ran]
     assert ran.index("redact") < ran.index("event_id")
-    # Within an operation the order is that of the files.
+    # Within an operation the order is that of the files, with the disputed cases last.
     names = [entry["name"] for entry in json.loads(result.stdout)["cases"]]
     for operation in set(ran):
-        listed = [c.name for c in load_suite() if (c.operation, c.room_version) == (operation, "11")]
-        assert [name for name, one in zip(names, ran, strict=True) if one == operation] == listed
+        listed = [c for c in load_suite() if (c.operation, c.room_version) == (operation, "11")]
+        expected = [c.name for last in (False, True) for c in listed if c.disputed is last]
+        assert [name for name, one in zip(names, ran, strict=True) if one == operation] == expected
 
 
 def test_results_say_when_and_on_what_they_were_made(tmp_path: Path) -> None:
@@ -214,6 +215,66 @@ def test_the_bytes_that_are_shown_have_the_hash_that_is_expected() -> None:
         assert digest == one.expected[0].outcome["sha256"]
         seen += 1
     assert seen > 100
+
+
+def test_known_failures_that_pass_are_folded_by_room_version(tmp_path: Path) -> None:
+    versions = ("9", "10", "11")
+    passing = [case(f"a.v{v}", v, expected={"canonical": "1"}) for v in versions]
+    file = write(tmp_path / "v.json", *passing, case("b", expected={"canonical": "1"}))
+    known = tmp_path / "known.txt"
+    known.write_text("a.v9\nb\na.v10\na.v11\n")
+    result = run("vectors", "run", "--known-failures", known, file)
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    at = lines.index(f"  {known}:1: a.v9")
+    assert lines[at + 1 : at + 3] == ["    also: a.v10 (line 3), a.v11 (line 4)", f"  {known}:2: b"]
+
+
+def test_operations_that_are_not_offered_are_one_line(tmp_path: Path) -> None:
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
+    hashed: dict[str, Any] = {"operation": "content_hash", "input": {"event": {}}, "expected": {"sha256": ""}}
+    file = write(
+        tmp_path / "v.json", case("a"), case("b", **redact), case("c", **redact), case("d", **hashed)
+    )
+    code = (
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    r = json.loads(line)\n"
+        "    answer = {'unsupported': True}\n"
+        "    if r['operation'] in sys.argv: answer = {'output': {'canonical': '2'}}\n"
+        "    print(json.dumps({'id': r['id'], **answer}), flush=True)\n"
+    )
+    for offered, told in (("canonical_json", "2 operations, 3 cases"), ("", "3 operations, 4 cases")):
+        result = run("vectors", "run", "--impl", shlex.join([sys.executable, "-c", code, offered]), file)
+        assert f"not offered: {told}" in result.output.splitlines()
+        table = result.output.partition("not offered")[0]
+        assert ("canonical_json" in table, "redact" in table) == (bool(offered), False)
+
+
+def test_disputed_cases_run_last_within_their_operation(tmp_path: Path) -> None:
+    outcomes = [{"outcome": {"canonical": text}, "reason": "Why"} for text in "23"]
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {}}, "expected": {"event": {}}}
+    file = write(tmp_path / "v.json", case("a", expected=outcomes), case("b"), case("c", **redact))
+    names = [entry["name"] for entry in json.loads(run("vectors", "run", "--json", file).stdout)["cases"]]
+    assert names == ["b", "a", "c"]
+
+
+def test_a_heading_stays_one_line_where_there_is_no_terminal(tmp_path: Path) -> None:
+    name = "long." * 20 + "v11"
+    result = run("vectors", "run", write(tmp_path / "v.json", case(name)))
+    assert f"FAILED {name}: canonical_json, room version 11" in result.output.splitlines()
+
+
+def test_junit_and_tap_say_how_an_output_differs(tmp_path: Path) -> None:
+    junit, tap = tmp_path / "junit.xml", tmp_path / "run.tap"
+    expected = {"event": {"b": 1, "a": {"d": 1, "c": 2}}}
+    redact: dict[str, Any] = {"operation": "redact", "input": {"event": {"a": 1}}, "expected": expected}
+    run("vectors", "run", "--junit", junit, "--tap", tap, write(tmp_path / "v.json", case("a", **redact)))
+    assert "event.b: missing, expected 1" in junit.read_text()
+    lines = tap.read_text().splitlines()
+    assert '  expected: {"event": {"a": {"c": 2, "d": 1}, "b": 1}}' in lines
+    (line,) = [line for line in lines if line.startswith("  differences: ")]
+    assert "event.b: missing, expected 1" in json.loads(line.partition(": ")[2])
 
 
 def test_cases_are_listed_by_the_rule_that_decides_them() -> None:

@@ -28,7 +28,7 @@ NAME = f"roomver-vectors-{VERSION}"
 MANIFEST = "manifest.json"
 
 _LISTING = Path(__file__).parents[2] / "src" / "roomver" / "readers" / "archive.py"
-_EXAMPLES = frozenset({".go", ".js", ".lock", ".md", ".mod", ".rs", ".toml"})
+_EXAMPLES = frozenset({".go", ".js", ".json", ".lock", ".md", ".mod", ".rs", ".toml"})
 _LINK = re.compile(r"\[(?P<text>[^]]*)\]\((?P<target>[^)\s]+)\)")
 _ADDRESS = re.compile("[a-z]+:")
 _FOLDER_ROW = re.compile(r"^\| `([a-z]+)/` \|.*\n", re.MULTILINE)

@@ -83,13 +83,13 @@ def escape_of(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def ascii_json(value: object, indent: int | None = None) -> str:
+def ascii_json(value: object, indent: int | None = None, *, sort_keys: bool = False) -> str:
     """Return a value as JSON of plain ASCII, in which every character that is not shown is escaped.
 
     >>> ascii_json({"a": "\\x7f"})
     '{"a": "\\\\u007f"}'
     """
-    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+    return json.dumps(value, indent=indent, sort_keys=sort_keys).replace("\x7f", "\\u007f")
 
 
 def json_text(text: str) -> str:

@@ -1,21 +1,54 @@
 """The steps of a state resolution, in words and as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from ..resolution import Trace
 from ..types import EventId
+from ..versions import StateResolution
+
+_ABSENT: Final = {
+    StateResolution.V1: (
+        "auth_difference",
+        "conflicted_subgraph",
+        "full_conflicted",
+        "power_order",
+        "mainline",
+        "mainline_order",
+        "partial_state",
+    ),
+    StateResolution.V2: ("conflicted_subgraph",),
+}
 
 
-def trace_lines(steps: Trace) -> list[str]:
-    """Return the steps of a state resolution as lines of text."""
-    sections: list[tuple[str, Iterable[EventId]]] = [
-        ("conflicted state set", (event_id for by_id in steps.conflicted.values() for event_id in by_id)),
-        ("auth difference", sorted(steps.auth_difference)),
-        ("conflicted state subgraph", sorted(steps.conflicted_subgraph)),
-        ("power events, in order", steps.power_order),
-        ("mainline, newest first", steps.mainline),
-        ("remaining events, in order", steps.mainline_order),
+def absent_steps(algorithm: StateResolution) -> Container[str]:
+    """Return the names of steps that an algorithm does not have."""
+    return _ABSENT.get(algorithm, ())
+
+
+def trace_lines(steps: Trace, ranks: Mapping[EventId, int] = MappingProxyType({})) -> list[str]:
+    """Return the steps of a state resolution as lines of text, without those that its algorithm lacks.
+
+    Args:
+        steps: the steps.
+        ranks: the places of events in the lists whose order means nothing. They are sorted without it.
+    """
+
+    def ranked(event_ids: Iterable[EventId]) -> list[EventId]:
+        return sorted(event_ids, key=lambda event_id: (ranks.get(event_id, len(ranks)), event_id))
+
+    conflicted = [event_id for by_id in steps.conflicted.values() for event_id in by_id]
+    every: list[tuple[str, str, Iterable[EventId]]] = [
+        ("conflicted", "conflicted state set", ranked(conflicted) if ranks else conflicted),
+        ("auth_difference", "auth difference", ranked(steps.auth_difference)),
+        ("conflicted_subgraph", "conflicted state subgraph", ranked(steps.conflicted_subgraph)),
+        ("power_order", "power events, in order", steps.power_order),
+        ("mainline", "mainline, newest first", steps.mainline),
+        ("mainline_order", "remaining events, in order", steps.mainline_order),
     ]
+    absent = absent_steps(steps.algorithm)
+    sections = [(title, event_ids) for name, title, event_ids in every if name not in absent or event_ids]
     lines = [f"algorithm {steps.algorithm.value}"]
     for title, event_ids in sections:
         listed = [f"  {event_id}" for event_id in event_ids]

@@ -99,6 +99,7 @@ class CaseResult:
         got: the output, or None if there is nothing to compare.
         reason: why the case failed, if the output does not show it.
         accepted: the index of the expectation that the output meets, or None.
+        log: the last lines that a program without a valid answer wrote to standard error.
     """
 
     case: Case
@@ -106,6 +107,7 @@ class CaseResult:
     got: JsonObject | None = None
     reason: str = ""
     accepted: int | None = None
+    log: tuple[str, ...] = ()
 
 
 # Comparing

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"runtime/debug"
 	"strconv"
 )
 
@@ -55,6 +56,17 @@ func answer(request object) object {
 	if !offered || err != nil || version < 1 || version > 12 || !isObject {
 		return object{"unsupported": true}
 	}
+	return call(operation, input, version)
+}
+
+// call answers with an error if the operation fails or panics: a crash would fail the case without a reason.
+func call(operation func(object, int) (object, error), input object, version int) (response object) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			debug.PrintStack() // on standard error
+			response = object{"error": "panic", "message": fmt.Sprint(reason)}
+		}
+	}()
 	output, err := operation(input, version)
 	if err != nil {
 		return object{"error": err.Error()}

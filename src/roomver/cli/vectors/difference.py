@@ -20,18 +20,26 @@ _MOST: Final = 20  # lines for one outcome
 _WHOLE: Final = 60  # characters of a text that is shown whole
 _AROUND: Final = 20  # characters before the place where two texts part
 _AFTER: Final = 40  # characters after it
+_CONTENT: Final = 40  # characters of the content of an event
+_ID: Final = 10  # characters of the ID of an event
+_TEXTS: Final = frozenset({"canonical"})  # keys whose values are texts to compare character by character
 _BY_EVENT: Final = frozenset({"rejected", "outcomes"})  # keys whose values are objects by event ID
 
 
-def difference_lines(result: CaseResult) -> Iterator[str]:
+def difference_lines(result: CaseResult, *, ids: bool = True) -> Iterator[str]:
     """Yield how the output of a failed case differs from each outcome that the case accepts.
 
     Yields nothing if there is no output, or if the output meets the outcome and the case failed for another
     reason.
+
+    Args:
+        result: the failed case.
+        ids: name the beginning of the ID of each event. Without it, the lines of cases whose events differ
+            in their IDs alone are the same.
     """
     if result.got is None:
         return
-    names = _Names(result.case.input.get("events"))
+    names = _Names(result.case.input.get("events"), ids=ids)
     several = result.case.disputed
     for number, one in enumerate(result.case.expected, 1):
         if several:
@@ -43,8 +51,13 @@ def difference_lines(result: CaseResult) -> Iterator[str]:
             yield f"{indent}and {counted(more, 'more difference', 'more differences')}"
 
 
+def signed(line: str) -> bool:
+    """Tell whether a line names an entry that is missing or not expected, with ``-`` or ``+``."""
+    return line.lstrip().startswith(("- ", "+ "))
+
+
 def named_event(events: JsonValue, event_id: JsonValue) -> str | None:
-    """Return the number, type, state key and sender of an event; None if it is not one of the events."""
+    """Return the number, type, sender and content of an event; None if it is not one of the events."""
     names = _Names(events)
     return names.entry(event_id) if type(event_id) is str and event_id in names.numbers else None
 
@@ -52,15 +65,25 @@ def named_event(events: JsonValue, event_id: JsonValue) -> str | None:
 class _Names:
     """Names the events of a case."""
 
-    def __init__(self, events: JsonValue) -> None:
+    def __init__(self, events: JsonValue, *, ids: bool = True) -> None:
         self.events: JsonObject = events if type(events) is dict else {}
-        self.numbers: Mapping[EventId, str] = numbers_of(order_events(self.events)[0])
+        order = order_events(self.events)[0]
+        self.numbers: Mapping[EventId, str] = numbers_of(order)
+        self.ranks = {event_id: rank for rank, event_id in enumerate(order)}
+        self.ids = ids
 
     def entry(self, value: JsonValue) -> str:
         """Return an entry of an array in one line: an event in words, anything else as JSON."""
         if type(value) is str and value in self.numbers:
-            return f"{self.numbers[value]} {event_words(self.events[value])}"
+            pdu = self.events[value]
+            content = pdu.get("content") if type(pdu) is dict else None
+            words = f" {_cut(_key(content), _CONTENT)}" if content else ""
+            named = f" ({_cut(value, _ID)})" if self.ids else ""
+            return f"{self.numbers[value]} {event_words(pdu)}{words}{named}"
         return _json(value)
+
+    def _rank(self, value: JsonValue) -> int:
+        return self.ranks.get(value, len(self.ranks)) if type(value) is str else len(self.ranks)
 
     def _number(self, value: JsonValue) -> str:
         return self.numbers.get(value, _json(value)) if type(value) is str else _json(value)
@@ -84,7 +107,11 @@ class _Names:
             yield from self._object(path, got, expected, rules=rules)
         elif type(got) is list and type(expected) is list:
             yield from self._array(path, got, expected)
-        elif type(got) is str and type(expected) is str and max(len(got), len(expected)) > _WHOLE:
+        elif (
+            type(got) is str
+            and type(expected) is str
+            and (path in _TEXTS or max(len(got), len(expected)) > _WHOLE)
+        ):
             yield from _texts(path, got, expected)
         else:
             yield f"{path}: expected {self._value(expected)}, got {self._value(got)}"
@@ -119,7 +146,7 @@ class _Names:
         )
         yield f"{path}: {', '.join(counted(number, one, more) for number, one, more in counts if number)}"
         for sign, entries, left in (("-", expected, missing), ("+", got, wrong)):
-            for entry in entries:
+            for entry in sorted(entries, key=self._rank):
                 if left[_key(entry)] > 0:
                     left[_key(entry)] -= 1
                     yield f"  {sign} {self.entry(entry)}"
@@ -156,6 +183,10 @@ def _kind_or_json(got: JsonObject) -> str:
         return _json(got)
     message = got.get("message")
     return _kind(got) + (f": {message}" if type(message) is str else "")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _key(value: Any) -> str:

@@ -11,9 +11,9 @@ import signal
 import subprocess
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from ...canonical import shorten
 from ...errors import RoomverError
@@ -27,10 +27,21 @@ _END: Final = b""  # what `readline` returns at the end of a stream
 _DEEPEST: Final = 400  # levels: an output of the suite has less than half
 _QUEUED: Final = 4  # answers that wait for the runner
 _LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
+_LOG_LINES: Final = 20  # the last lines of standard error that are kept for a case
+_LOG_BYTES: Final = 8192  # the last bytes of it
+_LOG_WAIT: Final = 0.5  # seconds for the rest of it, after the program has ended
+_LONG: Final = 16_384  # bytes of a request from which its length may be why there is no answer
+_LIMITED: Final = 65_535  # bytes of the longest line that some readers take
 
 
 class NoAnswer(Exception):
-    """The program did not give a valid answer. The message says what it did instead."""
+    """The program did not give a valid answer. The message says what it did instead.
+
+    Attributes:
+        log: the last lines that the program wrote to standard error since the request, oldest first.
+    """
+
+    log: tuple[str, ...] = ()
 
 
 class CannotStart(RoomverError):
@@ -52,15 +63,30 @@ def to_line(message: JsonObject) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
+def request_for(case: Case, request_id: int) -> JsonObject:
+    """Return the request for a case."""
+    request: JsonObject = {
+        "id": request_id,
+        "operation": case.operation,
+        "room_version": case.room_version,
+        "input": case.input,
+    }
+    if case.definition is not None:
+        request["version"] = case.definition
+    return request
+
+
 class Implementation:
     """A program that is started at once, and restarted after it died or was stopped.
 
     Args:
         command: the program and its arguments, split as a shell splits them. No shell runs.
         timeout: how long to wait for an answer, in seconds.
+        show_stderr: let the program write to the standard error of this process. Otherwise the last lines
+            that it writes there are kept for `NoAnswer.log`.
     """
 
-    def __init__(self, command: str, timeout: float) -> None:
+    def __init__(self, command: str, timeout: float, *, show_stderr: bool = True) -> None:
         try:
             self._arguments = shlex.split(command, posix=os.name == "posix")
         except ValueError as error:
@@ -71,6 +97,8 @@ class Implementation:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: Queue[bytes] = Queue(_QUEUED)
         self._next_id = 0
+        self._log = None if show_stderr else _Log()
+        self._abandoned = False
 
     def __enter__(self) -> "Implementation":
         self._start()  # before the first case, so that a wrong command is reported at once
@@ -89,25 +117,30 @@ class Implementation:
                 stopped, and the next case starts it again.
             CannotStart: if it had to be started and cannot be.
         """
+        if self._abandoned:
+            raise NoAnswer("not asked")
         process = self._process
         if process is None:
             process = self._start()
+        elif self._log is not None and self._next_id:
+            self._log.clear()  # what it wrote at its start belongs to its first case
         self._next_id += 1
-        request: JsonObject = {
-            "id": self._next_id,
-            "operation": case.operation,
-            "room_version": case.room_version,
-            "input": case.input,
-        }
-        if case.definition is not None:
-            request["version"] = case.definition
+        line = to_line(request_for(case, self._next_id))
         # In a thread, because a program that does not read blocks the writer.
-        Thread(target=_write, args=(process, to_line(request)), daemon=True).start()
+        Thread(target=_write, args=(process, line), daemon=True).start()
         try:
-            return _output(self._read_line(process), self._next_id)
-        except NoAnswer:
+            return _output(self._read_line(process, len(line)), self._next_id)
+        except NoAnswer as error:
             self.stop(at_once=True)
+            if self._log is not None:
+                error.log = self._log.lines()
             raise
+
+    def abandon(self) -> None:
+        """Kill the program from another thread: a case that waits for an answer ends, no other one starts."""
+        self._abandoned = True
+        if (process := self._process) is not None:
+            _kill(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
@@ -115,6 +148,7 @@ class Implementation:
                 self._arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=None if self._log is None else subprocess.PIPE,
                 # Its own process group, so that its child processes can be stopped with it.
                 start_new_session=os.name == "posix",
             )
@@ -124,19 +158,23 @@ class Implementation:
         # A queue for each process: late lines of a stopped process must not answer the next case.
         self._lines = Queue(_QUEUED)
         Thread(target=_read, args=(process, process.stdout, self._lines), daemon=True).start()
+        if self._log is not None:
+            self._log = _Log()  # late lines of a stopped process do not belong to the next case
+            assert process.stderr is not None
+            self._log.follow(process.stderr)
         self._process = process
         return process
 
-    def _read_line(self, process: subprocess.Popen[bytes]) -> bytes:
+    def _read_line(self, process: subprocess.Popen[bytes], asked: int) -> bytes:
+        """Return the next line of the program, after a request of `asked` bytes."""
         try:
             line = self._lines.get(timeout=self._timeout)
         except Empty:
-            raise NoAnswer(f"no answer within {self._timeout:g} s") from None
+            raise NoAnswer(f"no answer within {self._timeout:g} s{_length(asked)}") from None
         if line == _END:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=1)
-            code = process.returncode
-            raise NoAnswer("closed its output" if code is None else f"died with exit code {code}")
+            raise NoAnswer(f"{_end(process.returncode)}{_length(asked)}")
         return line
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -154,6 +192,70 @@ class Implementation:
         process.wait()
         with suppress(OSError):
             process.stdin.close()
+
+
+class _Log:
+    """The end of what a program writes to standard error."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self._cut = False
+        self._lock = Lock()
+        self._reader: Thread | None = None
+
+    def follow(self, stream: IO[bytes]) -> None:
+        """Read a stream to its end in a thread, so that the program never waits for a reader."""
+        self._reader = Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            while chunk := os.read(stream.fileno(), 65_536):
+                with self._lock:
+                    kept = self._kept + chunk
+                    self._cut = self._cut or len(kept) > _LOG_BYTES
+                    self._kept = kept[-_LOG_BYTES:]
+
+    def clear(self) -> None:
+        """Forget what was written so far."""
+        with self._lock:
+            self._kept, self._cut = b"", False
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the last lines. The program has ended; a child of it may still hold the stream open."""
+        if self._reader is not None:
+            self._reader.join(_LOG_WAIT)
+        with self._lock:
+            kept, cut = self._kept, self._cut
+        lines = kept.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
+        if cut and len(lines) > 1:
+            del lines[0]  # only the end of it is here
+        return tuple(lines[-_LOG_LINES:]) if kept.strip() else ()
+
+
+def _end(code: int | None) -> str:
+    """Say how a program ended that gave no answer, by its exit code."""
+    if code is None:
+        return "closed its output"
+    if code == 0:
+        return "ended without an answer (exit code 0)"
+    if code > 0:
+        return f"died with exit code {code}"
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""
+    return f"died of signal {-code}{name}"
+
+
+def _length(asked: int) -> str:
+    """Say the length of a long request, and what that may have to do with a missing answer."""
+    if asked < _LONG:
+        return ""
+    told = f"; the request has {asked:,} bytes"
+    if asked <= _LIMITED:
+        return told
+    return f"{told}: does the program read such long lines? Go's bufio.Scanner stops at 64 KiB"
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -197,8 +299,15 @@ def _output(line: bytes, request_id: int) -> JsonObject:
         raise NoAnswer(f"the answer is not JSON: {_shown(line)}") from None
     if _is_deep(answer):
         raise NoAnswer(f"the answer is nested deeper than {_DEEPEST} levels: {_shown(line)}")
-    if type(answer) is not dict or answer.get("id") != request_id or type(answer["id"]) is not int:
-        raise NoAnswer(f"the answer does not have the id of the request: {_shown(line)}")
+    if type(answer) is not dict:
+        raise NoAnswer(f"the answer should be a JSON object: {_shown(line)}")
+    if "id" not in answer:
+        raise NoAnswer(f"the answer has no id: {_shown(line)}")
+    if type(answer["id"]) is not int or answer["id"] != request_id:
+        # An answer with null may say that it could not read the request.
+        rest = f": {_shown(line)}" if answer["id"] is None else ""
+        named = _named(answer["id"])
+        raise NoAnswer(f"the id should be the integer {request_id}, got {named}{rest}")
     keys = answer.keys() & {"output", "error", "unsupported"}
     if keys == {"output"} and type(answer["output"]) is dict:
         output: JsonObject = answer["output"]
@@ -209,6 +318,11 @@ def _output(line: bytes, request_id: int) -> JsonObject:
         return {"unsupported": True}
     expected = "an output object, an error string, or unsupported: true"
     raise NoAnswer(f"the answer must have one of {expected}: {_shown(line)}")
+
+
+def _named(value: JsonValue) -> str:
+    """Name a value that is not the id of a request, with its type where the type is what is wrong."""
+    return f"the string {shorten(value)}" if type(value) is str else shorten(value)
 
 
 def _is_deep(value: JsonValue) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ...suite.document import CaseResult, Outcome
+from .difference import difference_lines
 from .results import as_listed
 
 # Characters that XML 1.0 cannot represent, lone surrogates included.
@@ -46,12 +47,17 @@ def _add_case(suite: ET.Element, result: CaseResult, *, known: bool) -> None:
             ET.SubElement(element, "failure", {"message": "passes, but is listed as a known failure"})
     else:
         expected = " or ".join(_json(one.outcome) for one in case.expected)
-        got = _json(result.got) if result.got is not None else "nothing"
+        got = _json(result.got)
         message = _text(result.reason) or "the output does not meet the expectation"
         kind, message = ("skipped", f"known failure: {message}") if known else ("failure", message)
         failure = ET.SubElement(element, kind, {"message": message})
         about = f"{case.notes}\n" if case.notes else ""
-        failure.text = _text(f"{about}expected {expected}\ngot {got}")
+        lines = [f"expected {expected}", f"got {got}"] if result.got is not None else []
+        if differences := list(difference_lines(result)):
+            lines += ["", "differences (- is expected and missing, + is not expected):", *differences]
+        if result.log:
+            lines += ["standard error:", *(f"| {line}" for line in result.log)]
+        failure.text = _text(about + "\n".join(lines))
 
 
 def _json(value: Any) -> str:

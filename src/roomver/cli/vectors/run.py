@@ -1,13 +1,15 @@
 """``roomver vectors run``: run cases in process or against another implementation."""
 
 import json
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 from rich.progress import track
@@ -35,10 +37,13 @@ from .selection import (
     take_shard,
     version_of,
 )
-from .summary import Run, print_results
+from .summary import End, Run, print_results
 from .tap import as_tap
 
 T = TypeVar("T")
+_INTERRUPTED: Final = 130  # the exit code by the convention of shells
+_SILENT: Final = 10  # first cases without a valid answer, after which a run stops
+_AHEAD: Final = 8  # cases for each process that may be under way, or done, before the one to be shown
 
 
 def _read_url(_: click.Context, __: click.Parameter, text: str | None) -> str:
@@ -96,6 +101,13 @@ def _read_url(_: click.Context, __: click.Parameter, text: str | None) -> str:
     help="Write the failures of this run to the list, except cases without an answer. Comments, and cases"
     " that are not run, stay in it. A run of the whole suite removes cases that do not exist.",
 )
+@click.option(
+    "--show-stderr",
+    "show_stderr",
+    is_flag=True,
+    help="With --impl: print what the program writes to standard error as it comes. Otherwise its last lines"
+    " are printed with a case that has no valid answer.",
+)
 @click.option("--show-known", "show_known", is_flag=True, help="Also print the failures that are known.")
 @click.option(
     "--diff",
@@ -134,6 +146,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     first_only: bool,
     known_file: Path | None,
     write_known: bool,
+    show_stderr: bool,
     show_known: bool,
     diff: bool,
     shard: Shard | None,
@@ -148,13 +161,13 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     Without a FILE or FOLDER the suite that ships with roomver is run. A folder is searched for JSON files,
     subfolders included. Operations run in the order in which they build on each other, so that the first
     failure is the one to look at. A case that the program of --impl does not support does not count as
-    failed.
+    failed. If the first 10 cases have no valid answer, the run stops and says what to check.
 
     Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error, or a
     file that cannot be read or written. With --known-failures, a listed case must fail, with an answer: if
     it passes, or if the program crashes or does not answer in time, the run ends with 1. All cases may fail
     as listed only if the run is narrowed: by --case, --operation, --room-version, or a FILE or FOLDER that
-    is not a whole release.
+    is not a whole release. Ctrl-C ends the run with 130, after the results so far.
     """
     tap_only = tap is not None and str(tap) == "-"
     _check_options(known_file, write_known=write_known, first_only=first_only, both=tap_only and as_json)
@@ -169,30 +182,34 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     if command is None:
         outputs = (run_case(case) for case in _with_progress(cases))
     else:
-        outputs = _run_all(command, timeout, cases, min(jobs, len(cases)))
-    results = _until_failure(outputs, known if first_only else None)
+        jobs = min(jobs, len(cases))
+        # With one process, or -x, no request is sent before the last result is known.
+        ahead = jobs if first_only or jobs == 1 else _AHEAD * jobs
+        outputs = _run_all(command, timeout, cases, jobs, ahead=ahead, show_stderr=show_stderr)
+    results, end = _collect(outputs, known if first_only else None, answers=command is not None)
     if name is None:
         name = f"roomver {__version__}" if command is None else command
     told = ""
-    if known_file is not None and write_known:
+    if known_file is not None and write_known and end not in (End.INTERRUPTED, End.SILENT):
         known, told = _write_known(known_file, known, results, absent)
     elif absent:
         _print_absent(known, absent)
-    run = Run(results, name, known, paths, diff, len(cases) - len(results), narrowed, show_known)
+    left = len(cases) - len(results)
+    run = Run(results, name, known, paths, diff, left, narrowed, show_known, command, end)
     if junit is not None:
         write_path(junit, as_junit(results, name, known))
     if tap is not None and not tap_only:
-        write_path(tap, as_tap(results, known).encode("ascii"))
+        write_path(tap, as_tap(results, known, run.why_stopped).encode("ascii"))
     if as_json:
         facts = {"url": url, "date": datetime.now(UTC).date().isoformat(), "suite": version_of(paths)}
         click.echo(json.dumps(results_document(results, name, known, facts), indent=1))
     elif tap_only:
-        click.echo(as_tap(results, known), nl=False)
+        click.echo(as_tap(results, known, run.why_stopped), nl=False)
     else:
         if told:
             click.echo(told)
         print_results(run)
-    click.get_current_context().exit(0 if run.good else 1)
+    click.get_current_context().exit(_INTERRUPTED if end is End.INTERRUPTED else 0 if run.good else 1)
 
 
 def _check_options(known_file: Path | None, *, write_known: bool, first_only: bool, both: bool) -> None:
@@ -204,15 +221,31 @@ def _check_options(known_file: Path | None, *, write_known: bool, first_only: bo
         raise click.UsageError("--tap - and --json are both printed; give --tap a file")
 
 
-def _until_failure(outputs: Generator[CaseResult], known: KnownFailures | None) -> list[CaseResult]:
-    """Return the results, up to the first failure that is not known. Without a list, return all."""
-    results = []
-    with closing(outputs):
-        for result in outputs:
-            results.append(result)
-            if known is not None and result.outcome is Outcome.FAILED and not as_listed(result, known):
-                break
-    return results
+def _collect(
+    outputs: Generator[CaseResult], known: KnownFailures | None, *, answers: bool
+) -> tuple[list[CaseResult], End]:
+    """Return the results of a run, and how it ended.
+
+    Args:
+        outputs: the results as they come.
+        known: the list of known failures, to stop at the first other failure; None to run all cases.
+        answers: stop if none of the first cases has a valid answer.
+    """
+    results: list[CaseResult] = []
+    silent = answers
+    try:
+        with closing(outputs):
+            for result in outputs:
+                results.append(result)
+                failed = result.outcome is Outcome.FAILED
+                silent = silent and failed and result.got is None
+                if known is not None and failed and not as_listed(result, known):
+                    return results, End.FAILURE
+                if silent and len(results) == _SILENT:
+                    return results, End.SILENT
+    except KeyboardInterrupt:
+        return results, End.INTERRUPTED
+    return results, End.COMPLETE
 
 
 def _write_known(
@@ -238,25 +271,44 @@ def _with_progress(work: list[T]) -> Iterable[T]:
     return track(work, "Running", console=out, transient=True, disable=not out.is_terminal)
 
 
-def _run_all(command: str, timeout: float, cases: list[Case], jobs: int) -> Generator[CaseResult]:
-    """Run cases against several processes of one command; yield the results in the order of the cases."""
+def _run_all(
+    command: str, timeout: float, cases: list[Case], jobs: int, *, ahead: int, show_stderr: bool
+) -> Generator[CaseResult]:
+    """Run cases against several processes of one command; yield the results in the order of the cases.
+
+    At most `ahead` cases are under way, or done, before the one whose result is next.
+    """
     with ExitStack() as stack:
+        every = [
+            stack.enter_context(Implementation(command, timeout, show_stderr=show_stderr))
+            for _ in range(jobs)
+        ]
         free: SimpleQueue[Implementation] = SimpleQueue()
-        for _ in range(jobs):
-            free.put(stack.enter_context(Implementation(command, timeout)))
+        for one in every:
+            free.put(one)
 
         def run_next(case: Case) -> CaseResult:
             implementation = free.get()
             try:
                 return compare(case, implementation.ask(case))
             except NoAnswer as error:
-                return CaseResult(case, Outcome.FAILED, None, str(error))
+                return CaseResult(case, Outcome.FAILED, None, str(error), log=error.log)
             finally:
                 free.put(implementation)
 
         pool = ThreadPoolExecutor(jobs)
         # After an interrupt, or the first failure with -x, no further case starts.
         stack.callback(pool.shutdown, cancel_futures=True)
-        futures = [pool.submit(run_next, case) for case in cases]
-        for future in _with_progress(futures):
-            yield future.result()
+        rest = iter(cases)
+        under_way = deque(pool.submit(run_next, case) for case in islice(rest, ahead))
+        try:
+            for _ in _with_progress(cases):
+                result = under_way[0].result()
+                under_way.popleft()
+                yield result
+                under_way.extend(pool.submit(run_next, case) for case in islice(rest, 1))
+        except BaseException:  # an interrupt, or the end of a run that stops early: nobody waits for the rest
+            if under_way:
+                for one in every:
+                    one.abandon()
+            raise

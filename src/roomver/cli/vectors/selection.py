@@ -147,9 +147,12 @@ def select_cases(
 
 
 def by_operation(cases: list[Case]) -> list[Case]:
-    """Return cases with their operations in the order of `OPERATIONS`, in which they build on each other."""
+    """Return cases with their operations in the order of `OPERATIONS`, in which they build on each other.
+
+    The disputed cases of an operation come last: the first failure should not be about one of these.
+    """
     ranks = {operation: rank for rank, operation in enumerate(OPERATIONS)}
-    return sorted(cases, key=lambda case: ranks.get(case.operation, len(ranks)))
+    return sorted(cases, key=lambda case: (ranks.get(case.operation, len(ranks)), case.disputed))
 
 
 def take_shard(cases: list[Case], shard: Shard | None, paths: Sequence[Path]) -> list[Case]:

@@ -1,7 +1,10 @@
 """The results of a run as a terminal shows them: a table, the failed cases, the totals."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
 from typing import Final
@@ -17,7 +20,7 @@ from ...suite.operations import OPERATIONS
 from ..common import call_name, console
 from ..escaped import printable
 from ..tables import print_table
-from .difference import difference_lines, named_event
+from .difference import difference_lines, named_event, signed
 from .known import KnownFailures
 from .results import (
     Cell,
@@ -34,8 +37,19 @@ _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
 _SHOWN: Final = 600  # characters of an outcome
 _LINE: Final = 4 * _SHOWN  # characters of a line before it is broken
 _WHOLE_CRASHES: Final = 3  # cases without an answer, for the same reason, that are shown whole
+_LOG_LINE: Final = 300  # characters of a line of standard error
+_CALLS: Final = ("  see: ", "  try: ")  # lines that are commands
 _EDGES: Final = 2  # cells of a table beside its columns
 _STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
+
+
+class End(Enum):
+    """How a run ended. The value says it, if the run stopped before the last case."""
+
+    COMPLETE = ""
+    FAILURE = "stopped at a failure"
+    SILENT = "stopped, because no case had a valid answer"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +62,11 @@ class Run:
         known: the list of known failures.
         paths: the files and folders that the cases are from; empty for the suite of the package.
         diff: whether to show how each output differs.
-        left: how many cases were not run, because the run stopped at a failure.
+        left: how many cases were not run, because the run stopped.
         narrowed: whether the cases were chosen: by name, operation or room version, or as a part of a suite.
         show_known: whether to print the failures that are known, too.
+        command: what starts the program that was tested; None for roomver.
+        end: how the run ended.
     """
 
     results: Sequence[CaseResult]
@@ -61,6 +77,8 @@ class Run:
     left: int = 0
     narrowed: bool = False
     show_known: bool = False
+    command: str | None = None
+    end: End = End.COMPLETE
 
     @property
     def new(self) -> list[CaseResult]:
@@ -88,6 +106,19 @@ class Run:
         return not self.new and not self.fixed and self._some_as_expected
 
     @property
+    def why_stopped(self) -> str:
+        """Why cases were not run, and how many; empty if all were."""
+        if not self.left:
+            return ""
+        return f"{self.end.value}, {counted(self.left, 'case was', 'cases were')} not run"
+
+    @property
+    def silent(self) -> bool:
+        """Whether a program was tested that has not given a valid answer to any case."""
+        failed = (one.outcome is Outcome.FAILED and one.got is None for one in self.results)
+        return self.command is not None and bool(self.results) and all(failed)
+
+    @property
     def _some_as_expected(self) -> bool:
         counts = count_outcomes(self.results)
         return bool(counts["passed"] or (self.narrowed and counts["failed"]))
@@ -96,32 +127,56 @@ class Run:
 def print_results(run: Run) -> None:
     """Print the results of a run."""
     out = console()
-    for table in _tables(run.results, min(out.width, _WIDTH)):
+    offered = {one.case.operation for one in run.results if one.outcome is not Outcome.UNSUPPORTED}
+    shown = [one for one in run.results if one.case.operation in offered]
+    for table in _tables(shown, min(out.width, _WIDTH)) if shown else ():
         print_table(table)
+    if others := {one.case.operation for one in run.results} - offered:
+        cases = counted(len(run.results) - len(shown), "case", "cases")
+        out.print(f"not offered: {counted(len(others), 'operation', 'operations')}, {cases}", soft_wrap=True)
+        out.print()
     if run.show_known:
         listed = [one for one in run.results if one.outcome is Outcome.FAILED and as_listed(one, run.known)]
         _print_failures(out, run, listed, "yellow")
-    _print_failures(out, run, run.new, "bold red")
+    new = run.new
+    if run.diff and any(signed(line) for one in new for line in difference_lines(one)):
+        out.print("In the differences, - is expected and missing, + is not expected.", soft_wrap=True)
+        out.print()
+    _print_failures(out, run, new, "bold red")
     if run.fixed:
         _print_fixed(out, run)
+    if run.silent:
+        for line in _advice(run):
+            out.print(line, soft_wrap=True)
+        out.print()
     if run.known.file and any(one.got is None for one in run.new):
         out.print("A case without a valid answer is never a known failure.", soft_wrap=True)
-    if run.new and not run.diff:
+    if not run.diff and any(one.got is not None for one in run.new):
         out.print("--diff shows how each output differs", soft_wrap=True)
     out.print(printable(f"{run.implementation}: {_totals(run)}"), soft_wrap=True)
 
 
 def _print_failures(out: Console, run: Run, failures: Iterable[CaseResult], style: str) -> None:
-    for group in _alike(failures, diff=run.diff, paths=run.paths):
+    groups = list(_alike(failures, run))
+    for group, after in zip_longest(groups, groups[1:]):
         for number, line in enumerate(group):
             out.print(line, style=None if number else style, soft_wrap=True)
-        out.print()
+        if after is None or len(group) > 1 or len(after) > 1:
+            out.print()
 
 
 def _print_fixed(out: Console, run: Run) -> None:
     out.print("These known failures pass; remove them, or use --write-known-failures:", soft_wrap=True)
-    for name in run.fixed:
-        out.print(f"  {run.known.file}:{run.known.numbers[name]}: {name}", soft_wrap=True)
+    folded: dict[str, list[str]] = {}
+    for one in run.results:
+        if one.outcome is Outcome.PASSED and one.case.name in run.known:
+            folded.setdefault(_any_version(one.case.name, one.case), []).append(one.case.name)
+    for first, *others in folded.values():
+        out.print(f"  {run.known.file}:{run.known.numbers[first]}: {first}", soft_wrap=True)
+        if others:
+            also = ", ".join(f"{name} (line {run.known.numbers[name]})" for name in others)
+            for line in _wrapped(f"    also: {also}", "      "):
+                out.print(line, soft_wrap=True)
     out.print()
 
 
@@ -139,7 +194,7 @@ def _totals(run: Run) -> str:
     if run.fixed:
         told += f"; {counted(len(run.fixed), 'known failure passes', 'known failures pass')}"
     if run.left:
-        told += f"; stopped at a failure, {counted(run.left, 'case was', 'cases were')} not run"
+        told += f"; {run.why_stopped}"
     elif not run.new and not run._some_as_expected:
         told += "; no case passed"
     return told
@@ -200,31 +255,86 @@ def _table(
 # The failures
 
 
-def _alike(failures: Iterable[CaseResult], *, diff: bool, paths: Sequence[Path]) -> Iterator[list[str]]:
+def _advice(run: Run) -> Iterator[str]:
+    """Yield lines on what to check if a program has not given a valid answer to any case."""
+    asked = counted(len(run.results), "request", "requests")
+    yield f"The program has not given a valid answer: {asked}, which ended like this:"
+    ends = Counter(_without_length(result.reason) for result in run.results)
+    for reason, number in ends.items():
+        yield from _wrapped(f"  {number:,}: {reason}", "    ")
+    reasons, logs = "\n".join(ends), "\n".join(line for one in run.results for line in one.log)
+    yield "What to check:"
+    if "no answer within" in reasons:
+        yield "- Does it flush its output after each answer, and end it with a line end?"
+        yield "- Does it answer each request before it reads the next one?"
+    if "not JSON" in reasons or "should be a JSON object" in reasons:
+        yield "- Does it print anything but answers to standard output? Logs belong on"
+        yield "  standard error."
+    if "exit code" in reasons or "signal" in reasons:
+        yield "- Does it start at all? Its last lines on standard error are above."
+    if "ES module" in logs or "outside a module" in logs:
+        yield "- Is it a CommonJS module in a project of ES modules, or the reverse? A"
+        yield '  package.json beside it with {"type": "commonjs"} or {"type": "module"} says'
+        yield "  which."
+    yield "- What does it answer to one request?"
+    yield f"  {show_call(run.results[0].case, run.paths, '--request')} | {printable(run.command)}"
+
+
+def _without_length(reason: str) -> str:
+    """Return why there is no answer, without the length of the request."""
+    return reason.partition("; the request has ")[0]
+
+
+def _alike(failures: Iterable[CaseResult], run: Run) -> Iterator[list[str]]:
     """Yield the lines on failed cases, those together that differ in nothing but the room version.
 
     A program that is broken dies at each case: from the fourth one on, such a failure has one line.
     """
     groups: dict[str, list[CaseResult]] = {}
     lines: dict[str, list[str]] = {}
-    dead: dict[str, int] = {}
+    dead: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for result in failures:
+        case = result.case
         if result.got is None:
-            dead[result.reason] = dead.get(result.reason, 0) + 1
-            if dead[result.reason] > _WHOLE_CRASHES:
-                case = result.case
-                short = (
-                    f"FAILED {case.name}: {case.operation}, room version {case.room_version}: {result.reason}"
-                )
-                lines[short] = _wrapped(short, "  ")
+            cause = _without_length(result.reason), result.log
+            dead[cause] += 1
+            if dead[cause] > _WHOLE_CRASHES:
+                short = f"{_heading(case)}: {result.reason}"
+                lines[short] = [printable(short)]
                 continue
-        told = list(failure_lines(result, diff=diff, paths=paths))
-        alike = _any_version(" ".join(line.strip() for line in told), result.case)
+        told = list(failure_lines(result, diff=run.diff, paths=run.paths, command=run.command))
+        alike = _any_version("\n".join(_essence(result, told)), case)
         groups.setdefault(alike, []).append(result)
         lines.setdefault(alike, told)
+    logs: set[tuple[str, ...]] = set()
     for key, told in lines.items():
-        others = [result.case.name for result in groups.get(key, ())[1:]]
-        yield [*told, *_wrapped(f"  the same: {', '.join(others)}", "    ")] if others else told
+        first, *others = groups.get(key, (None,))
+        if others:
+            names = ", ".join(one.case.name for one in others)
+            told.extend(_wrapped(f"  the same: {names}", "    "))
+        if first is not None and first.log:
+            if first.log in logs:
+                told.append("  standard error: as above")
+            else:
+                told.extend(["  standard error:", *log_lines(first)])
+                logs.add(first.log)
+        yield told
+
+
+def log_lines(result: CaseResult) -> Iterator[str]:
+    """Yield the last lines that a program wrote to standard error, safe to print and indented."""
+    return (f"  | {printable(line, _LOG_LINE)}".rstrip() for line in result.log)
+
+
+def _essence(result: CaseResult, told: Sequence[str]) -> Iterator[str]:
+    """Yield what must be the same in failures that are printed as one: not the IDs of events."""
+    lines = list(difference_lines(result, ids=False))
+    if not lines:
+        yield from (line.strip() for line in told if not line.startswith(_CALLS))
+        yield from result.log
+        return
+    case = result.case
+    yield from (_heading(case), case.notes, case.rule, case.spec, result.reason, *lines)
 
 
 def _any_version(text: str, case: Case) -> str:
@@ -234,16 +344,24 @@ def _any_version(text: str, case: Case) -> str:
     return text.replace(f"/rooms/v{case.room_version}/", "/rooms/v/")
 
 
-def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> Iterator[str]:
+def _heading(case: Case) -> str:
+    # In one line, however long: it is what a search of a log finds.
+    return f"FAILED {case.name}: {case.operation}, room version {case.room_version}"
+
+
+def failure_lines(
+    result: CaseResult, *, diff: bool, paths: Sequence[Path], command: str | None = None
+) -> Iterator[str]:
     """Yield the lines on a failed case, safe to print: what it is about, what it expects, the output.
 
     Args:
         result: the failed case.
         diff: show how the output differs, instead of the whole output, and the command that shows the case.
         paths: the files and folders that the case is from.
+        command: what starts the program that was tested, if one was.
     """
     case = result.case
-    yield from _wrapped(f"FAILED {case.name}: {case.operation}, room version {case.room_version}", "  ")
+    yield printable(_heading(case))
     if result.got is None:
         yield from _wrapped(f"  {result.reason}", "  ")
     if case.notes:
@@ -254,18 +372,28 @@ def failure_lines(result: CaseResult, *, diff: bool, paths: Sequence[Path]) -> I
         if (event := named_event(case.input.get("events"), case.input.get("event"))) is not None:
             yield from _wrapped(f"  the event: {event}", "    ")
         for line in lines:
-            yield from _wrapped(f"  {line}", "      ")
-    else:
+            # Two texts stand one below the other, also if their escapes are long.
+            fits = len(line) + 2 <= _WIDTH
+            indent = " " * (len(line) - len(line.lstrip()) + 6)
+            yield from [printable(f"  {line}")] if fits else _wrapped(f"  {line}", indent)
+    elif result.got is not None:
         for one in case.expected:
             reason = f" ({one.reason})" if one.reason else ""
             yield from _wrapped(f"  expected {brief(one.outcome, _SHOWN)}{reason}", " " * 11)
-        if result.got is not None:
-            yield from _wrapped(f"  got      {brief(result.got, _SHOWN)}", " " * 11)
+        yield from _wrapped(f"  got      {brief(result.got, _SHOWN)}", " " * 11)
     if result.reason and result.got is not None:
         yield from _wrapped(f"  {result.reason}", "  ")
     if diff:
         # In one line, to be copied.
-        yield " ".join(("  see: roomver vectors show", case.name, *(call_name(str(one)) for one in paths)))
+        yield f"  see: {show_call(case, paths)}"
+        if command is not None:
+            yield f"  try: {show_call(case, paths, '--request')} | {printable(command)}"
+
+
+def show_call(case: Case, paths: Sequence[Path], *options: str) -> str:
+    """Return the command that shows a case."""
+    names = [call_name(str(one)) for one in paths]
+    return " ".join(("roomver vectors show", case.name, *options, *names))
 
 
 def _source(case: Case) -> Iterator[str]:

@@ -1,23 +1,27 @@
-"""Results as TAP, the Test Anything Protocol, version 14."""
+"""Results as TAP, the Test Anything Protocol, version 13."""
 
 from collections.abc import Container, Iterator, Sequence
 
 from ...suite.document import CaseResult, Outcome
 from ..escaped import ascii_json
+from .difference import difference_lines
 from .results import as_listed, expected_json
 
 
-def as_tap(results: Sequence[CaseResult], known: Container[str]) -> str:
+def as_tap(results: Sequence[CaseResult], known: Container[str], stopped: str = "") -> str:
     """Return results as TAP: one test point per case, in the order of the results.
 
     Args:
         results: of one run.
         known: the names of known failures; see `as_listed`. They are marked as TODO; one that passes is a
             failure.
+        stopped: why the run ended before its last case, or empty.
     """
-    lines = ["TAP version 14", f"1..{len(results)}"]
+    lines = ["TAP version 13", f"1..{len(results)}"]
     for number, result in enumerate(results, 1):
         lines += _point(number, result, known=as_listed(result, known))
+    if stopped:
+        lines.append(f"Bail out! {stopped}")
     return "\n".join(lines) + "\n"
 
 
@@ -41,12 +45,18 @@ def _point(number: int, result: CaseResult, *, known: bool) -> Iterator[str]:
             "spec": case.spec,
         }
         values: dict[str, object] = {key: text for key, text in texts.items() if text}
-        yield from _block({**values, "expected": expected_json(case), "got": result.got})
+        if result.got is not None:
+            values |= {"expected": expected_json(case), "got": result.got}
+        if differences := list(difference_lines(result)):
+            values["differences"] = differences
+        if result.log:
+            values["stderr"] = list(result.log)
+        yield from _block(values)
 
 
 def _block(values: dict[str, object]) -> Iterator[str]:
     """Yield values as a block of YAML. Each value is JSON on one line, which is YAML too."""
     yield "  ---"
     for key, value in values.items():
-        yield f"  {key}: {ascii_json(value)}"
+        yield f"  {key}: {ascii_json(value, sort_keys=True)}"
     yield "  ..."
