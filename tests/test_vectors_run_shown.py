@@ -285,3 +285,22 @@ def test_cases_are_listed_by_the_rule_that_decides_them() -> None:
     assert {line.split()[-1] for line in listed.stdout.splitlines()} == {"4.3.6", "4.3.7"}
     nothing = run("vectors", "list", "--rule", "99")
     assert (nothing.exit_code, "no case is decided by this rule" in nothing.stderr) == (2, True)
+
+
+def test_an_operation_that_is_required_must_be_offered(tmp_path: Path) -> None:
+    other = {"operation": "event_id", "input": {"event": {}}, "expected": {"event_id": "x"}}
+    file = write(tmp_path / "v.json", case("a", expected={"canonical": "1"}), case("b", **other))
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    offered = asked['operation'] == 'canonical_json'\n"
+        "    answer = {'output': {'canonical': '1'}} if offered else {'unsupported': True}\n"
+        "    print(json.dumps({'id': asked['id'], **answer}), flush=True)\n"
+    )
+    options = ("--impl", shlex.join([sys.executable, str(program)]), file)
+    assert run("vectors", "run", *options).exit_code == 0
+    assert run("vectors", "run", "--require", "canonical_json", *options).exit_code == 0
+    done = run("vectors", "run", "--require", "canonical_json", "--require", "event_id", *options)
+    assert (done.exit_code, "event_id is required, and 1 case is unsupported" in done.stdout) == (1, True)

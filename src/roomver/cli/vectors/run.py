@@ -18,6 +18,7 @@ from ... import __version__
 from ...errors import counted
 from ...readers.suite import of_tier
 from ...suite.document import Case, CaseResult, Outcome, compare, run_case
+from ...suite.operations import OPERATIONS
 from ..common import console, example
 from ..heard import say
 from ..written import check_writable, write_path
@@ -108,6 +109,14 @@ def _read_url(_: click.Context, __: click.Parameter, text: str | None) -> str:
     help="With --impl: print what the program writes to standard error as it comes. Otherwise its last lines"
     " are printed with a case that has no valid answer.",
 )
+@click.option(
+    "--require",
+    "required",
+    metavar="NAME",
+    multiple=True,
+    type=click.Choice(tuple(OPERATIONS)),
+    help="The run fails if a case of this operation is unsupported. May be given several times.",
+)
 @click.option("--show-known", "show_known", is_flag=True, help="Also print the failures that are known.")
 @click.option(
     "--diff",
@@ -147,6 +156,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     known_file: Path | None,
     write_known: bool,
     show_stderr: bool,
+    required: tuple[str, ...],
     show_known: bool,
     diff: bool,
     shard: Shard | None,
@@ -195,7 +205,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     elif absent:
         _print_absent(known, absent)
     left = len(cases) - len(results)
-    run = Run(results, name, known, paths, diff, left, narrowed, show_known, command, end)
+    run = Run(results, name, known, paths, diff, left, narrowed, show_known, command, end, required)
     if junit is not None:
         write_path(junit, as_junit(results, name, known))
     if tap is not None and not tap_only:

@@ -1,7 +1,7 @@
 """The results of a run as a terminal shows them: a table, the failed cases, the totals."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
@@ -67,6 +67,7 @@ class Run:
         show_known: whether to print the failures that are known, too.
         command: what starts the program that was tested; None for roomver.
         end: how the run ended.
+        required: the operations of which no case may be unsupported.
     """
 
     results: Sequence[CaseResult]
@@ -79,6 +80,7 @@ class Run:
     show_known: bool = False
     command: str | None = None
     end: End = End.COMPLETE
+    required: Collection[str] = ()
 
     @property
     def new(self) -> list[CaseResult]:
@@ -103,7 +105,13 @@ class Run:
         In a narrowed run, all may fail as known: it may have been narrowed to known failures. In a whole run,
         an implementation of which nothing passes is broken, even if the list was written when it was.
         """
-        return not self.new and not self.fixed and self._some_as_expected
+        return not self.new and not self.fixed and not self.lost and self._some_as_expected
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """The required operations of which cases are unsupported, each with their number."""
+        unsupported = (one.case.operation for one in self.results if one.outcome is Outcome.UNSUPPORTED)
+        return {name: number for name, number in Counter(unsupported).items() if name in self.required}
 
     @property
     def why_stopped(self) -> str:
@@ -145,6 +153,9 @@ def print_results(run: Run) -> None:
     _print_failures(out, run, new, "bold red")
     if run.fixed:
         _print_fixed(out, run)
+    for name, number in run.lost.items():
+        are = counted(number, "case is", "cases are")
+        out.print(f"{name} is required, and {are} unsupported", soft_wrap=True)
     if run.silent:
         for line in _advice(run):
             out.print(line, soft_wrap=True)
