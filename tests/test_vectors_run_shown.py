@@ -185,7 +185,12 @@ def test_a_report_shows_the_place_where_long_outputs_part(tmp_path: Path) -> Non
     [
         (
             "event_id.type.m.room.member.v11",
-            ["redaction removes: ", "and from content: avatar_url, ", "SHA-256, "],
+            [
+                "redaction removes: ",
+                "and from content: avatar_url, ",
+                "SHA-256, ",
+                "in unpadded base64, URL-safe",
+            ],
         ),
         ("content_hash.plain.v11", ["left out: ", "SHA-256 of "]),
         ("redact.type.m.room.join_rules.v11", ["redaction removes: -", "and from content: org.example.key"]),
@@ -209,7 +214,7 @@ def test_the_bytes_that_are_shown_have_the_hash_that_is_expected() -> None:
         if one.operation != "content_hash" or "error" in one.expected[0].outcome:
             continue
         shown = "\n".join(covered_lines(one)) + "\n"
-        text = re.search(r"SHA-256 of [0-9,]+ bytes: (.*)\n", shown)
+        text = re.search(r"SHA-256 of [0-9,]+ bytes(?: \([^)]*\))?: (.*)\n", shown)
         assert text is not None, one.name
         digest = base64.b64encode(hashlib.sha256(text[1].encode()).digest()).decode().rstrip("=")
         assert digest == one.expected[0].outcome["sha256"]
@@ -304,3 +309,9 @@ def test_an_operation_that_is_required_must_be_offered(tmp_path: Path) -> None:
     assert run("vectors", "run", "--require", "canonical_json", *options).exit_code == 0
     done = run("vectors", "run", "--require", "canonical_json", "--require", "event_id", *options)
     assert (done.exit_code, "event_id is required, and 1 case is unsupported" in done.stdout) == (1, True)
+
+
+def test_escapes_that_only_the_terminal_needs_are_named() -> None:
+    shown = run("vectors", "show", "content_hash.wide.v1").stdout
+    assert "SHA-256 of 574 bytes (2 characters are shown as escapes): " in shown
+    assert '"\\u2028","\\u007f"' in shown

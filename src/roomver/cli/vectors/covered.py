@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...canonical import encode_canonical
-from ...errors import RoomverError
+from ...errors import RoomverError, counted
 from ...hashing import essential_bytes, signed_bytes
 from ...pdu import unpack
 from ...redaction import redact
@@ -12,6 +12,7 @@ from ...suite.document import Case
 from ...suite.inputs import read_object, read_version
 from ...types import JsonObject
 from ...versions import EventIdForm, RoomVersion
+from ..escaped import printable
 
 _NOT_HASHED: Final = ("hashes", "signatures", "unsigned")
 _REDACTING: Final = ("redact", "event_id", "verify_signatures")
@@ -50,6 +51,8 @@ def _lines(case: Case, version: RoomVersion) -> Iterator[str]:
         essential = essential_bytes(*unpack(pdu, version))
         if case.operation == "event_id":
             yield f"SHA-256, without signatures, of {_text(essential)}"
+            plain = version.event_id_form is EventIdForm.HASH
+            yield f"in unpadded base64, {'with + and /' if plain else 'URL-safe: with - and _'}"
         elif case.operation == "verify_signatures":
             yield f"a signature covers {_text(essential)}"
 
@@ -59,4 +62,8 @@ def _removed(what: str, before: JsonObject, after: JsonObject) -> str:
 
 
 def _text(covered: bytes) -> str:
-    return f"{len(covered):,} bytes: {covered.decode()}"
+    text = covered.decode()
+    # Canonical JSON has some characters as they are that a terminal must not get.
+    others = len(dict.fromkeys(one for one in text if printable(one) != one))
+    shown = f" ({counted(others, 'character is', 'characters are')} shown as escapes)" if others else ""
+    return f"{len(covered):,} bytes{shown}: {text}"
