@@ -90,3 +90,38 @@ def test_a_recorded_decision_that_differs_is_a_different_outcome(recording: list
     assert "1 has different outcomes" in data["summary"]
     assert "No known decision" not in data["summary"]
     assert "\ndifferent outcomes: 1 event\n" in text.stdout
+
+
+def altered(recording: list[str], number: int) -> list[str]:
+    """Return the lines with one event whose content does not fit its hash."""
+    line = json.loads(recording[number])
+    line["pdu"]["content"] = {**line["pdu"]["content"], "altered": 1}
+    return [*recording[:number], json.dumps(line) + "\n", *recording[number + 1 :]]
+
+
+def test_an_event_that_one_source_has_altered_is_a_difference(recording: list[str], write: Write) -> None:
+    number = next(at for at, line in enumerate(recording) if '"m.room.message"' in line)
+    event_id = json.loads(recording[number])["event_id"]
+    mine, theirs = (
+        write("mine.jsonl", "".join(recording)),
+        write("it.jsonl", "".join(altered(recording, number))),
+    )
+    text, data = ask("compare", mine, theirs)
+    assert (text.exit_code, data["copies"]) == (1, [event_id])
+    assert "1 event has other content, redacted or altered" in flat(text)
+    assert ask("compare", mine, mine)[1]["copies"] == []
+
+
+def test_an_event_without_a_valid_copy_that_only_one_source_has_is_a_difference(
+    recording: list[str], write: Write
+) -> None:
+    bad = json.loads(recording[-1])
+    bad["pdu"] = {**bad["pdu"], "depth": "deep", "sender": 5}
+    bad["event_id"] = "$" + "b" * 43
+    mine, theirs = (
+        write("mine.jsonl", "".join(recording)),
+        write("it.jsonl", "".join([*recording, json.dumps(bad)])),
+    )
+    text, data = ask("compare", theirs, mine)
+    assert (text.exit_code, data["dropped"]) == (1, [[bad["event_id"]], []])
+    assert "1 event of A has no valid copy there" in flat(text)

@@ -548,3 +548,12 @@ def test_the_whole_id_of_the_event_has_a_line_of_its_own(
     (missing,) = json.loads(Path(room).read_text(encoding="utf-8"))["prev_events"][:1]
     text = run("explain", room, missing, "--room-version", "11", "--unsigned")
     assert (text.exit_code, f"event ID: {missing}" in text.stdout.splitlines()) == (3, True), text.output
+
+
+def test_events_without_a_valid_copy_leave_resets_unknown(write: Write) -> None:
+    built = public_room()
+    lines = entries(built)
+    lines.append({"event_id": "$" + "b" * 43, "pdu": {**lines[-1]["pdu"], "depth": "deep"}})
+    text, _ = ask("resets", write("room.jsonl", [header(), *lines]), "--unsigned")
+    assert text.exit_code == 3
+    assert "1 event is left out, because no copy is valid" in flat(text)

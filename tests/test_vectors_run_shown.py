@@ -293,7 +293,7 @@ def test_cases_are_listed_by_the_rule_that_decides_them() -> None:
 
 
 def test_an_operation_that_is_required_must_be_offered(tmp_path: Path) -> None:
-    other = {"operation": "event_id", "input": {"event": {}}, "expected": {"event_id": "x"}}
+    other: dict[str, Any] = {"operation": "event_id", "input": {"event": {}}, "expected": {"event_id": "x"}}
     file = write(tmp_path / "v.json", case("a", expected={"canonical": "1"}), case("b", **other))
     program = tmp_path / "program.py"
     program.write_text(

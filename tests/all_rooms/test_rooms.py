@@ -496,3 +496,11 @@ def test_what_cannot_be_checked_is_named_once_and_its_reason_ends_after_a_word(
     (told,) = re.findall(r"unreadable: (.*) …\n", result.stdout, re.DOTALL)
     whole = run("check", path).stderr
     assert f"{' '.join(told.split())} " in f"{' '.join(whole.split())} "
+
+
+def test_a_server_that_is_in_no_room_has_decided_nothing() -> None:
+    (answer,) = checked(str(VECTORS / "v1.jsonl"))
+    totals = Totals(10)
+    assert totals.code == 0
+    totals.add(answer | {"status": "invited", "code": 3})
+    assert totals.code == 3

@@ -146,6 +146,15 @@ def _difference(compared: Compared) -> str:
             told.append(f"{counted(len(entries), 'entry', 'entries')} of the {what} {differ}")
     if any(compared.recorded_lost) and not compared.recorded_state:
         told.append("the recorded states differ")
+    if compared.copies:
+        have = "has" if len(compared.copies) == 1 else "have"
+        told.append(
+            f"{counted(len(compared.copies), 'event', 'events')} {have} other content, redacted or altered"
+        )
+    for name, ids in zip("AB", compared.dropped, strict=True):
+        if ids:
+            have = "has" if len(ids) == 1 else "have"
+            told.append(f"{counted(len(ids), 'event', 'events')} of {name} {have} no valid copy there")
     if not told and compared.outcomes:
         one_sided = all(one.undecided_in for one in compared.outcomes)
         told.append("one leaves events undecided" if one_sided else "the outcomes of events differ")
@@ -261,6 +270,10 @@ def _print(
         _print_outcomes(f"undecided in {name} only", _undecided_in(compared, name), teller)
     for name, ids in zip("AB", compared.only, strict=True):
         _print_events(f"only in {name}", ids, teller)
+    _print_events("other content, redacted or altered in one source", compared.copies, teller)
+    for name, ids in zip("AB", compared.dropped, strict=True):
+        if ids:
+            print_lines(["", f"only {name} has, without a valid copy:", *listed_ids(ids, _SHOWN)])
     for name, ends in zip("AB", compared.extremities or (), strict=False):
         _print_events(f"forward extremities only in {name}", ends, teller)
 

@@ -131,6 +131,9 @@ class Compared:
             has, so that their keys are unknown.
         extremities: the forward extremities that only one has; None if one's are uncertain.
         parting: the first event at which they part; None if nothing differs.
+        copies: the events of both whose content differs: one source has it redacted, or altered, so that a
+            server uses the redacted form.
+        dropped: the events that one source has no valid copy of and the other does not have at all.
         otherwise: the events that the server of each source accepted although the rules reject them, or
             rejected although they accept them. This is not a difference between the sources.
     """
@@ -149,12 +152,15 @@ class Compared:
     extremities: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None
     parting: Parting | None = None
     otherwise: tuple[tuple[EventId, ...], tuple[EventId, ...]] = ((), ())
+    copies: tuple[EventId, ...] = ()
+    dropped: tuple[tuple[EventId, ...], tuple[EventId, ...]] = ((), ())
 
     @property
     def agree(self) -> bool:
         """Whether nothing that is known differs."""
         ends = self.extremities is None or not any(self.extremities)
         same = self.versions[0] == self.versions[1] and not any(self.only) and ends
+        same = same and not self.copies and not any(self.dropped)
         recorded = self.recorded_state or any(self.recorded_lost)
         return same and not self.outcomes and not self.state and not recorded
 
@@ -194,5 +200,7 @@ class Compared:
             "recorded_state": None if recorded is None else [one.to_dict() for one in recorded],
             "extremities": None if ends is None else cast(JsonValue, [[*ids] for ids in ends]),
             "otherwise": [[*ids] for ids in self.otherwise],
+            "copies": [*self.copies],
+            "dropped": [[*ids] for ids in self.dropped],
             "parting": None if self.parting is None else self.parting.to_dict(),
         }

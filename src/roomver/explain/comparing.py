@@ -50,6 +50,11 @@ class Side:
         """Its usable events."""
         return self.found.gathered.events
 
+    @property
+    def dropped(self) -> Mapping[EventId, object]:
+        """The events that it has no valid copy of, by ID."""
+        return {**self.found.gathered.left_out, **self.found.dropped}
+
     def outcome(self, event_id: EventId) -> str:
         """Return what became of an event by the rules; ``dropped`` and ``missing`` too."""
         gathered = self.found.gathered
@@ -112,6 +117,20 @@ def compare(a: Side, b: Side) -> Compared:
         recorded_lost=recorded_lost,
         extremities=_ends(a, b),
         parting=parting,
+        copies=tuple(
+            one
+            for one in order
+            if one in a.events
+            and one in b.events
+            and a.events[one].pdu.get("content") != b.events[one].pdu.get("content")
+        ),
+        dropped=cast(
+            "tuple[tuple[EventId, ...], tuple[EventId, ...]]",
+            tuple(
+                tuple(one for one in mine.dropped if one not in other.events and one not in other.dropped)
+                for mine, other in (sides, (b, a))
+            ),
+        ),
         otherwise=cast(
             "tuple[tuple[EventId, ...], tuple[EventId, ...]]",
             tuple(

@@ -67,6 +67,14 @@ class IntentFinder:
         self.replay: Replay = found.replay
         self.rejected: set[EventId] = found.replay.rejected
         self.branches: Branches = Branches(found.replay)
+        self._after: Branches | None = None
+
+    @property
+    def after(self) -> Branches:
+        """The same for what came after the merges. It has a bound of its own, so that it costs no class."""
+        if self._after is None:
+            self._after = Branches(self.replay)
+        return self._after
 
     def at(self, resolution: Resolution) -> "MergeIntents":
         """Return what classifies the resets of one merge, whose resolution was traced."""

@@ -179,6 +179,9 @@ def unsearched(found: RoomCheck) -> list[str]:
     notes = []
     if found.summary.keys_in_doubt:
         notes.append("a key is probably wrong, and the events that it does not verify are left out")
+    if found.dropped:
+        events = counted(len(found.dropped), "event is", "events are")
+        notes.append(f"{events} left out, because no copy is valid: resets at them are not seen")
     if replay.unsought:
         merges = counted(len(replay.unsought), "merge was", "merges were")
         notes.append(f"{merges} not searched for resets, because there are too many events or resets")
@@ -249,7 +252,10 @@ def _now(finder: IntentFinder, reset: Reset) -> tuple[Now, EventId | None]:
         return Now.BACK, current
     if current is None or current == reset.restored:
         return Now.LOST, current
-    older = finder.branches.follows(reset.lost, current)  # a later merge may have gone back further
+    places = finder.branches.places
+    if places.get(current, -1) > places.get(reset.lost, len(places)):
+        return Now.REPLACED, current  # parents come first in this order
+    older = finder.after.follows(reset.lost, current)  # a later merge may have gone back further
     return Now.UNKNOWN if older is None else Now.LOST if older else Now.REPLACED, current
 
 

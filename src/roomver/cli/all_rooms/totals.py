@@ -123,17 +123,19 @@ class Totals:
         self.lists["undecided"].add(one["status"] == "undecided" and max(1, one["undecided"]), answer)
         self.lists["disagreements"].add(sum(differ.values()), answer)
         self.lists["resets"].add(0 if one["resets_unintended"] else one["resets"], answer)
-        self.lists["not_joined"].add(one["status"] in NOT_JOINED, answer)
+        self.lists["not_joined"].add(one["status"] in NOT_JOINED and (one["events"] or 1), answer)
         self.lists["slowest"].add(one["seconds"] or 0, answer)
 
     @property
     def code(self) -> int:
         """The exit code: that of the worst room that the server is in, in the order of `roomver check`.
 
-        2 if there is no room.
+        2 if there is no room, and 3 if the server is in none of them.
         """
         if not self.rooms and self.status["no-room"]:
             return 2
+        if self.rooms and not self.codes:
+            return 3
         return next(code for code in (2, 1, 3, 0) if code in self.codes or not code)
 
     def data(self) -> JsonObject:

@@ -344,7 +344,10 @@ class Counts:
             standing = "" if beliefs.standing is None else beliefs.standing.membership
             if beliefs.partial:
                 return "joining"
-            if standing in _STANDING:
+            # An invite or a knock alone says so; a room with a history is one that the server was in.
+            if standing in _STANDING and not (
+                len(found.gathered.events) > 1 and found.replay.forward_extremities
+            ):
                 return _STANDING[standing]
             if standing == "leave" and not found.replay.forward_extremities:
                 return "not-in-room"
