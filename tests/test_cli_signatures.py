@@ -157,7 +157,7 @@ def test_what_could_not_be_checked_is_said_with_the_keys_to_fetch(write: Write) 
         assert partly.stdout == none.stdout
         assert partly.stderr.splitlines() == [
             f"roomver: {file}: the signatures of 1 event could not be checked; save"
-            " https://b.example/_matrix/key/v2/server as FILE, and give --keys FILE"
+            " https://HOMESERVER/_matrix/key/v2/query/b.example as FILE, and give --keys FILE"
         ]
         whole = run(*arguments, "--keys", write("all.json", KEYS))
         assert (whole.stdout, whole.stderr) == (none.stdout, "")

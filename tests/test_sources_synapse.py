@@ -649,7 +649,7 @@ def test_a_key_without_a_time_does_not_vouch(
 def test_the_cure_for_the_servers_own_unknown_key_is_named(
     changed: Callable[[Change], str], base: Path, room_id: str
 ) -> None:
-    where_to_get = "https://hs.example/_matrix/key/v2/server"
+    where_to_get = "https://HOMESERVER/_matrix/key/v2/query/hs.example"
     cure = f"it lacks its own keys: save {where_to_get} as a file for --keys"
     where = "any homeserver has them: save GET /_matrix/key/v2/query/<server>"
     result = run("check", str(base), "--room", room_id)

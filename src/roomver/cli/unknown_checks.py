@@ -120,7 +120,8 @@ def signature_notes(summary: Summary, keys: KeyRing | None) -> list[str]:
     servers = list(dict.fromkeys(server for server, _, _ in summary.keys_to_fetch))
     cure = "`roomver keys` says which keys to fetch"
     if len(servers) == 1 and _HOST.fullmatch(servers[0]):
-        cure = f"save https://{servers[0]}/_matrix/key/v2/server as FILE, and give --keys FILE"
+        # From a homeserver that the operator trusts: a hostile event names any host.
+        cure = f"save https://HOMESERVER/_matrix/key/v2/query/{servers[0]} as FILE, and give --keys FILE"
     return [f"{said}; {cure}", *_useless_lines(summary, keys, servers)]
 
 
@@ -200,7 +201,7 @@ def _own_keys_line(server: ServerName) -> str:
     name = printable(server)
     return (
         f"  if this is the database of {name}, it lacks its own keys: save"
-        f" https://{name}/_matrix/key/v2/server as a file for --keys"
+        f" https://HOMESERVER/_matrix/key/v2/query/{name} as a file for --keys"
     )
 
 
