@@ -15,6 +15,7 @@ from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..identifiers import server_of
+from ..ordering import in_order_despite_cycles
 from ..power import CREATE
 from ..receive import (
     Receipt,
@@ -357,16 +358,14 @@ def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event
 
 
 def _retry(room: LocalRoom) -> FederationSteps[None]:
-    """Receive the events that wait again, as long as that decides some of them."""
-    settled = True
-    while settled:
-        waiting: Collection[JsonObject] = yield NeedWaiting()
-        settled = False
-        for pdu in waiting:
-            receipt = yield from attempt(pdu, room)
-            # An event may be dropped now, because its server says that its key had expired. That stores
-            # nothing, so it settles no other event.
-            settled |= _is_settled(receipt) and receipt.event is not None
+    """Receive the events that wait again, each once: those that others cite come first."""
+    waiting: Collection[JsonObject] = yield NeedWaiting()
+    found = [parsed(one, room) for one in waiting]
+    events = {one.event_id: one for one in found if one is not None}
+    # In the order in which they came, each pass over a chain whose newest event came first would decide one.
+    parents = {event_id: (*event.prev_event_ids, *event.auth_parents) for event_id, event in events.items()}
+    for event_id in in_order_despite_cycles(parents):
+        yield from attempt(events[event_id].pdu, room)
 
 
 def _is_settled(receipt: Receipt) -> bool:
