@@ -9,8 +9,9 @@ from roomver.federation import FederationSteps, LocalRoom, receiving, take_steps
 from roomver.receive import Receipt
 
 from .test_attacks import crafted, named
-from .test_federation import BOB, MEMBER, every_version, joined
-from .two_servers import Memory, Server
+from .test_federation import ALICE, BOB, MEMBER, every_version, joined
+from .test_lies import lost
+from .two_servers import Memory, Server, omitting
 
 LEVELS = ("m.room.power_levels", "")
 
@@ -56,3 +57,76 @@ def test_a_chain_that_comes_newest_first_is_received_again_once(
     assert not here.waits
     assert here.extremities == {chain[-1].event_id}
     assert len(attempts) == len(chain)
+
+
+@every_version
+def test_an_event_that_cites_nothing_new_is_not_received_again(
+    version: str, attempts: list[JsonObject]
+) -> None:
+    """A server that is not in the room can let many events wait, which would make each other one slower."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    vars(a)["ask"] = lambda _: None
+    for number in range(20):
+        prev = message(b, there, version, lost(version, number))
+        a.run(room_id, take_steps(prev.pdu, here.room, "b.org"))
+    (end,) = there.extremities
+    first = message(b, there, version, end)
+    second = message(b, there, version, first.event_id)
+    third = message(b, there, version, second.event_id)
+    for event in (third, second):
+        a.run(room_id, take_steps(event.pdu, here.room, "b.org"))
+    assert len(here.waits) == 22
+    attempts.clear()
+    other = message(b, there, version, end)
+    a.run(room_id, take_steps(other.pdu, here.room, "b.org"))
+    assert attempts == [other.pdu]
+    attempts.clear()
+    a.run(room_id, take_steps(first.pdu, here.room, "b.org"))
+    assert attempts == [first.pdu, second.pdu, third.pdu]
+    assert len(here.waits) == 20
+    assert here.extremities == {other.event_id, third.event_id}
+
+
+@every_version
+def test_an_event_that_waits_for_an_auth_event_is_received_again(version: str) -> None:
+    """The auth event comes with a fork, so no prev event of what waits is stored meanwhile."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    vars(a)["ask"] = lambda _: None
+    (end,) = there.extremities
+    name = crafted(
+        b, there, version, type=MEMBER, sender=BOB, state_key=BOB, prev_events=[end],
+        content={"membership": "join", "displayname": "Bob"},
+        auth_events=named(there, version, LEVELS, ("m.room.join_rules", ""), (MEMBER, BOB)),
+    )  # fmt: skip
+    create = [] if version == "12" else [there.state["m.room.create", ""]]
+    after = crafted(
+        b, there, version, type="m.room.message", sender=BOB, prev_events=[end],
+        auth_events=[*create, there.state[LEVELS], name.event_id],
+    )  # fmt: skip
+    a.run(room_id, take_steps(after.pdu, here.room, "b.org"))
+    assert [*here.waits] == [after.event_id]
+    a.run(room_id, take_steps(name.pdu, here.room, "b.org"))
+    assert not here.waits
+    assert after.event_id in here.stored
+
+
+def test_while_members_are_unknown_each_event_is_received_again(attempts: list[JsonObject]) -> None:
+    """The new event may bring the entry of the current state that an event lacks."""
+    a, b, room_id = joined("11")
+    c = Server("c.org", a.network)
+    vars(a)["answered"] = omitting(a, known=[ALICE])
+    assert c.join(room_id, "@carol:c.org", "a.org", partial=True).accepted
+    del vars(a)["answered"]
+    a.deliver()
+    here, there = c.rooms[room_id], b.rooms[room_id]
+    vars(c)["ask"] = lambda _: None
+    c.ring = a.ring
+    waits = message(b, there, "11", lost("11", 1))
+    spoken = a.say(room_id, ALICE, "Hello")
+    c.run(room_id, take_steps(waits.pdu, here.room, "b.org"))
+    attempts.clear()
+    c.run(room_id, take_steps(spoken.pdu, here.room, "a.org"))
+    assert [*here.waits] == [waits.event_id]
+    assert attempts == [spoken.pdu, waits.pdu]

@@ -9,7 +9,7 @@ asked for again, up to limits. An event that stays undecided waits.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
@@ -54,6 +54,7 @@ from .needs import (
 )
 from .same_id import is_same, refused_id_steps
 
+T = TypeVar("T")
 # For how many of the events that are missing before one the auth chain and the state are asked for.
 _MOST_ASKED: Final = 10
 # How many undecided events of one server wait in a room.
@@ -73,7 +74,8 @@ def take_steps(
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
       ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
-    - An event that is still undecided waits, and is received again after each event that is stored. At most
+    - An event that is still undecided waits. It is received again after an event that it cites is stored;
+      while members of the room are unknown, after each stored event. At most
       100 events of the users of one server wait in a room. More are dropped: they must be sent again.
     - An event whose verify key is unknown does not wait, and nothing is asked for it: it may be anybody's, so
       it must not take the place of an event whose signature is valid. It must be sent again. The receipt
@@ -111,22 +113,11 @@ def take_steps(
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
         return (yield from refused_id_steps(event.pdu, room))
-    receipt = yield from attempt(event.pdu, room, relay=relay)
-    if receipt.lacking.keys:
-        return receipt
-    if not _is_settled(receipt):
-        missing = yield from fetch_missing(event, room, origin)
-        followed = yield from _followed({**missing, event.event_id: event})
-        asked = 0
-        for one in oldest_first(missing):
-            if not (yield NeedStates(frozenset([one.event_id]))):
-                early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
-                if not _is_settled(early) and asked < _MOST_ASKED:
-                    asked += 1
-                    yield from _settle(one, room, origin, followed=one.event_id in followed)
-        receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
-    if receipt.stored is not None:  # one that is dropped costs no more than its own checks
-        yield from _retry(room)
+    kept: list[Keep] = []
+    receipt = yield from _noting(_take(event, room, origin, relay=relay), kept)
+    if kept:  # an event that is dropped costs no more than its own checks
+        stored = {one.event.event_id for one in kept}
+        yield from _retry(room, None if any(map(_tells_more, kept)) else stored)
     return receipt
 
 
@@ -157,7 +148,7 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
     if given is None or unknown_of(given) or contradict(states[event_id], given):
         return False
     yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
-    yield from _retry(room)
+    yield from _retry(room, None)
     return True
 
 
@@ -303,6 +294,49 @@ def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[E
     return given.state
 
 
+def _take(
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False
+) -> FederationSteps[Receipt]:
+    """Receive an event. If it is undecided, ask for what is missing, and receive that first."""
+    receipt = yield from attempt(event.pdu, room, relay=relay)
+    if receipt.lacking.keys or _is_settled(receipt):
+        return receipt
+    missing = yield from fetch_missing(event, room, origin)
+    followed = yield from _followed({**missing, event.event_id: event})
+    asked = 0
+    for one in oldest_first(missing):
+        if not (yield NeedStates(frozenset([one.event_id]))):
+            early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
+            if not _is_settled(early) and asked < _MOST_ASKED:
+                asked += 1
+                yield from _settle(one, room, origin, followed=one.event_id in followed)
+    return (yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed))
+
+
+def _noting(steps: FederationSteps[T], kept: list[Keep]) -> FederationSteps[T]:
+    """Run steps, and add what they store to a list."""
+    answer: Any = None
+    while True:
+        try:
+            need = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = yield need
+        if isinstance(need, Keep):
+            kept.append(need)
+
+
+def _tells_more(need: Keep) -> bool:
+    """Tell whether a stored event may decide events that do not cite it.
+
+    An event that waits may lack an entry of the current state, while members are unknown. In version 12,
+    events do not cite the create event.
+    """
+    partial = need.state_before is not None and bool(unknown_of(need.state_before))
+    return partial or (need.event.type, need.event.state_key) == CREATE
+
+
 def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
     """Return those of some events that come before stored events: history that was missing.
 
@@ -357,15 +391,38 @@ def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event
     return [one for one in found if one is not None]
 
 
-def _retry(room: LocalRoom) -> FederationSteps[None]:
-    """Receive the events that wait again, each once: those that others cite come first."""
+def _retry(room: LocalRoom, stored: set[EventId] | None) -> FederationSteps[None]:
+    """Receive events that wait again, each at most once: those that others cite come first.
+
+    Args:
+        room: the room.
+        stored: events that were stored. Only events that cite one of them, or an event that waited and is
+            stored now, are received again. Of the others nothing has changed, and servers that are not in
+            the room may have sent many of them. None for all events.
+    """
     waiting: Collection[JsonObject] = yield NeedWaiting()
+    if stored is not None and not any(_cites(one, stored) for one in waiting):
+        return
     found = [parsed(one, room) for one in waiting]
     events = {one.event_id: one for one in found if one is not None}
     # In the order in which they came, each pass over a chain whose newest event came first would decide one.
     parents = {event_id: (*event.prev_event_ids, *event.auth_parents) for event_id, event in events.items()}
     for event_id in in_order_despite_cycles(parents):
-        yield from attempt(events[event_id].pdu, room)
+        if stored is None or not stored.isdisjoint(parents[event_id]):
+            receipt = yield from attempt(events[event_id].pdu, room)
+            if stored is not None and _is_settled(receipt) and receipt.event is not None:
+                stored.add(event_id)
+
+
+def _cites(pdu: JsonObject, event_ids: set[EventId]) -> bool:
+    """Tell whether a PDU cites some events, without parsing it."""
+    for name in ("prev_events", "auth_events"):
+        references = pdu.get(name)
+        for one in references if type(references) is list else ():
+            cited = one[0] if type(one) is list and one else one  # in versions 1 and 2 with a hash
+            if type(cited) is str and cited in event_ids:
+                return True
+    return False
 
 
 def _is_settled(receipt: Receipt) -> bool:
