@@ -6,11 +6,14 @@ import pytest
 
 from roomver import Event, EventId, JsonObject
 from roomver.federation import FederationSteps, LocalRoom, receiving, take_steps
+from roomver.federation.asking import parsed
+from roomver.keys import KeyRing
 from roomver.receive import Receipt
 
 from .test_attacks import crafted, named
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined
 from .test_lies import lost
+from .test_requests import V1, asked
 from .two_servers import Memory, Server, omitting
 
 LEVELS = ("m.room.power_levels", "")
@@ -130,3 +133,60 @@ def test_while_members_are_unknown_each_event_is_received_again(attempts: list[J
     c.run(room_id, take_steps(spoken.pdu, here.room, "a.org"))
     assert [*here.waits] == [waits.event_id]
     assert attempts == [spoken.pdu, waits.pdu]
+
+
+@every_version
+def test_the_events_that_wait_in_a_room_are_limited(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a domain has names for any number of servers: those without a user leave places free."""
+    monkeypatch.setattr(receiving, "_MOST_IN_ROOM", 6)
+    monkeypatch.setattr(receiving, "_MOST_OF_STRANGERS", 3)
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    strangers = [Server(f"s{number}.evil.org", a.network) for number in range(5)]
+    for one in strangers:
+        a.ring = KeyRing.joined([a.ring, one.ring])
+    vars(a)["ask"] = lambda _: None
+    for number, one in enumerate(strangers):
+        event = crafted(
+            one, there, version, type="m.room.message", sender=f"@eve:{one.name}",
+            prev_events=[lost(version, number)], auth_events=[lost(version, 900)],
+        )  # fmt: skip
+        a.run(room_id, take_steps(event.pdu, here.room, one.name))
+    assert len(here.waits) == 3
+    for number in range(5):
+        event = message(b, there, version, lost(version, number))
+        a.run(room_id, take_steps(event.pdu, here.room, "b.org"))
+    assert len(here.waits) == 6
+
+
+@pytest.mark.parametrize("version", ["1", "12"])
+def test_an_undecided_event_costs_one_look_at_those_that_wait(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are loaded once, and not parsed."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    vars(a)["ask"] = lambda _: None
+    for number in range(100):
+        event = message(b, there, version, lost(version, number))
+        a.run(room_id, take_steps(event.pdu, here.room, "b.org"))
+    looks: list[int] = []
+    waiting = here.waiting
+
+    def counted() -> Any:
+        looks.append(1)
+        return waiting()
+
+    vars(here)["waiting"] = counted
+    parses: list[object] = []
+
+    def noted(pdu: object, room: LocalRoom) -> Event | None:
+        parses.append(pdu)
+        return parsed(pdu, room)
+
+    monkeypatch.setattr("roomver.federation.receiving.parsed", noted)
+    event = message(b, there, version, lost(version, 100))
+    answer = asked(b, a, "PUT", f"{V1}/send/1", {"pdus": [event.pdu]})
+    results: Any = answer.body["pdus"]
+    assert "error" in results[event.event_id]
+    assert (len(looks), len(parses)) == (1, 1)

@@ -27,6 +27,7 @@ from ..receive import (
 from ..state import State, contradict, entries_of, unknown_of
 from ..steps import NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
+from ..versions import EventIdForm
 from .asking import (
     LIMIT,
     MOST_MISSING,
@@ -59,6 +60,9 @@ T = TypeVar("T")
 _MOST_ASKED: Final = 10
 # How many undecided events of one server wait in a room.
 _MOST_WAITING: Final = 100
+# How many undecided events wait in a room, and beyond how many only those of servers with a joined user do.
+_MOST_IN_ROOM: Final = 1_000
+_MOST_OF_STRANGERS: Final = 500
 
 
 def take_steps(
@@ -75,8 +79,9 @@ def take_steps(
       ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
     - An event that is still undecided waits. It is received again after an event that it cites is stored;
-      while members of the room are unknown, after each stored event. At most
-      100 events of the users of one server wait in a room. More are dropped: they must be sent again.
+      while members of the room are unknown, after each stored event. At most 100 events of the users of one
+      server wait in a room, and 1,000 in all: the last 500 are of servers with a joined user. More are
+      dropped: they must be sent again.
     - An event whose verify key is unknown does not wait, and nothing is asked for it: it may be anybody's, so
       it must not take the place of an event whose signature is valid. It must be sent again. The receipt
       names the key in `Receipt.lacking`.
@@ -106,19 +111,26 @@ def take_steps(
         WrongRoom: if the event is of another room.
         CyclicGraph: as in `roomver.receive.receive_steps`.
     """
+    return (yield from take_or_wait_steps(pdu, room, origin, relay=relay))[0]
+
+
+def take_or_wait_steps(
+    pdu: object, room: LocalRoom, origin: ServerName, *, relay: bool = False
+) -> FederationSteps[tuple[Receipt | None, bool]]:
+    """Receive an event as `take_steps` does, and return also whether it waits."""
     event = parsed(pdu, room)
     if event is None or event.room_id != room.room_id:
         if event is not None:
             raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
-        return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
+        return (yield from receive_steps(pdu, room.version)), False  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
-        return (yield from refused_id_steps(event.pdu, room))
+        return (yield from refused_id_steps(event.pdu, room)), False
     kept: list[Keep] = []
-    receipt = yield from _noting(_take(event, room, origin, relay=relay), kept)
+    receipt, waits = yield from _noting(_take(event, room, origin, relay=relay), kept)
     if kept:  # an event that is dropped costs no more than its own checks
         stored = {one.event.event_id for one in kept}
         yield from _retry(room, None if any(map(_tells_more, kept)) else stored)
-    return receipt
+    return receipt, waits
 
 
 def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
@@ -296,11 +308,17 @@ def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[E
 
 def _take(
     event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False
-) -> FederationSteps[Receipt]:
-    """Receive an event. If it is undecided, ask for what is missing, and receive that first."""
+) -> FederationSteps[tuple[Receipt, bool]]:
+    """Receive an event. If it is undecided, ask for what is missing, and receive that first.
+
+    Returns:
+        The receipt, and whether the event waits.
+    """
     receipt = yield from attempt(event.pdu, room, relay=relay)
-    if receipt.lacking.keys or _is_settled(receipt):
-        return receipt
+    if receipt.lacking.keys:
+        return receipt, (yield from _waits(event, room))  # it may wait from when the key was known
+    if _is_settled(receipt):
+        return receipt, False
     missing = yield from fetch_missing(event, room, origin)
     followed = yield from _followed({**missing, event.event_id: event})
     asked = 0
@@ -354,11 +372,15 @@ def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
 
 def _settle(
     event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, followed: bool = False
-) -> FederationSteps[Receipt]:
-    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
+) -> FederationSteps[tuple[Receipt, bool]]:
+    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing.
+
+    Returns:
+        The receipt, and whether the event waits.
+    """
     receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed)
     if _is_settled(receipt) or receipt.event is None:
-        return receipt
+        return receipt, False
     state = None
     if receipt.lacking.auth_events:
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
@@ -372,23 +394,42 @@ def _settle(
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
         # One whose signatures cannot be checked may be anybody's, so it does not wait.
-        waiting = yield from _waiting_beside(event, room)
-        if len(waiting) < _MOST_WAITING and event not in waiting:
-            yield Wait(event.event_id, event.pdu)
-    return receipt
+        return receipt, (yield from _let_wait(event, room))
+    return receipt, False
 
 
-def waits_steps(event: Event, room: LocalRoom) -> FederationSteps[bool]:
+def _waits(event: Event, room: LocalRoom) -> FederationSteps[bool]:
     """Tell whether an event waits."""
-    return any(is_same(one, event) for one in (yield from _waiting_beside(event, room)))
+    return any(is_same(one, event) for one in _with_its_id(event, (yield NeedWaiting()), room))
 
 
-def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event]]:
-    """Return the events that wait whose senders are of the same server as that of an event."""
+def _let_wait(event: Event, room: LocalRoom) -> FederationSteps[bool]:
+    """Let an undecided event wait, up to limits, and tell whether it waits."""
     waiting: Collection[JsonObject] = yield NeedWaiting()
+    same = _with_its_id(event, waiting, room)
+    if same:  # in versions 1 and 2 it may be another event, which stays
+        return any(is_same(one, event) for one in same)
     server = server_of(event.sender)
-    found = [parsed(one, room) for one in waiting if server_of(str(one.get("sender"))) == server]
-    return [one for one in found if one is not None]
+    beside = sum(server_of(str(one.get("sender"))) == server for one in waiting)
+    if beside >= _MOST_WAITING or len(waiting) >= _MOST_IN_ROOM:
+        return False
+    # Whoever has a domain has names for any number of servers. They must not take all places.
+    if len(waiting) >= _MOST_OF_STRANGERS and not (yield from may_tell_steps(server, room)):
+        return False
+    yield Wait(event.event_id, event.pdu)
+    return True
+
+
+def _with_its_id(event: Event, waiting: Collection[JsonObject], room: LocalRoom) -> list[Event]:
+    """Return the events that wait and have the ID of an event.
+
+    Others are not parsed, except those whose content hash is the same: it is a part of what the ID is made
+    of.
+    """
+    chosen = room.version.event_id_form is EventIdForm.CHOSEN
+    name, value = ("event_id", event.event_id) if chosen else ("hashes", event.pdu.get("hashes"))
+    found = [parsed(one, room) for one in waiting if one.get(name) == value]
+    return [one for one in found if one is not None and one == event]
 
 
 def _retry(room: LocalRoom, stored: set[EventId] | None) -> FederationSteps[None]:
