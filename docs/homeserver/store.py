@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT, 
 CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT, room_id TEXT,
     previous TEXT, delta TEXT, unknown TEXT, UNIQUE (state, room_id));
 CREATE TABLE IF NOT EXISTS edges (room_id TEXT, prev TEXT, event_id TEXT, UNIQUE (room_id, prev, event_id));
-CREATE TABLE IF NOT EXISTS waiting (event_id TEXT, room_id TEXT, pdu TEXT, UNIQUE (event_id, room_id));
+CREATE TABLE IF NOT EXISTS waiting (room_id TEXT, event_id TEXT, pdu TEXT, UNIQUE (room_id, event_id));
 CREATE TABLE IF NOT EXISTS outbox (position INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, pdu TEXT);
 CREATE INDEX IF NOT EXISTS events_of_room ON events (room_id, redacts);
 """
@@ -158,8 +158,8 @@ class RoomStore:
         return self.stored(await self.rows(sql, event_id))
 
     async def waiting(self) -> list[JsonObject]:
-        """Return the events that wait for others."""
-        rows = await self.rows("SELECT pdu FROM waiting WHERE room_id = ?")
+        """Return the events that wait for others, in the order in which they came."""
+        rows = await self.rows("SELECT pdu FROM waiting WHERE room_id = ? ORDER BY rowid")
         return [json.loads(row["pdu"]) for row in rows]
 
     async def wait(self, need: Wait, /) -> None:

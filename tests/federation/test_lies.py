@@ -66,7 +66,7 @@ def lost(version: str, number: int) -> str:
 
 @every_version
 def test_a_server_cannot_make_another_keep_events_without_end(version: str) -> None:
-    """Undecided events wait, and each is received again after every event that is stored."""
+    """Undecided events wait, and are read again after every event that is stored."""
     a, b, room_id = joined(version)
     here, there = a.rooms[room_id], b.rooms[room_id]
     vars(a)["ask"] = lambda _: None

@@ -102,7 +102,8 @@ class Memory:
             version = self.room.version
             form = Event.trusted(redact(one), version, one.event_id)
             self.stored[one.event_id] = self.stored[one.event_id]._replace(event=form)
-        self.extremities = need.forward_extremities or self.extremities
+        if need.forward_extremities is not None:  # an empty set is not the same as none
+            self.extremities = need.forward_extremities
         self.waits.pop(event_id, None)
         if need.event.state_key is not None and not need.stored.rejected:
             self.room.graph.add(need.event)

@@ -21,7 +21,7 @@ from ..types import EventId, JsonObject, JsonValue, KeyId, ServerName, UserId
 from ..versions import RoomVersion, version_record
 from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import take_steps, waits_steps
+from .receiving import take_or_wait_steps, take_steps
 from .requests import Request
 from .same_id import is_same
 
@@ -131,7 +131,7 @@ def _transaction(request: Request, room: LocalRoom, answered: Answer | None) -> 
         if room_id != room.room_id:
             continue
         try:
-            receipt = yield from take_steps(pdu, room, request.origin)
+            receipt, waits = yield from take_or_wait_steps(pdu, room, request.origin)
         except RoomverError as error:
             results[compute_event_id(pdu, room.version)] = {"error": str(error)}
             continue
@@ -139,17 +139,17 @@ def _transaction(request: Request, room: LocalRoom, answered: Answer | None) -> 
             results[compute_event_id(pdu, room.version)] = {}
         elif receipt.event_id is not None:
             lacking |= {*receipt.lacking.keys}
-            results[receipt.event_id] = yield from _result_of(receipt, room)
+            results[receipt.event_id] = _result_of(receipt, waits)
     return Answer(200, {"pdus": results}, lacking)
 
 
 # "`error`: A human readable description about what went wrong in processing this PDU. If no error is present,
 # the PDU can be considered successfully handled."
-def _result_of(receipt: Receipt, room: LocalRoom) -> FederationSteps[JsonObject]:
+def _result_of(receipt: Receipt, waits: bool) -> JsonObject:
     """Return the PDU Processing Result of a received event: an error unless it was stored, or waits."""
     if receipt.event is None:
         return {"error": str(receipt)}
-    if receipt.decided or (yield from waits_steps(receipt.event, room)):
+    if receipt.decided or waits:
         return {}
     return {"error": f"{receipt}; the event is not kept: send it again"}
 

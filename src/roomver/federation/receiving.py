@@ -9,12 +9,13 @@ asked for again, up to limits. An event that stays undecided waits.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..identifiers import server_of
+from ..ordering import in_order_despite_cycles
 from ..power import CREATE
 from ..receive import (
     Receipt,
@@ -26,6 +27,7 @@ from ..receive import (
 from ..state import State, contradict, entries_of, unknown_of
 from ..steps import NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
+from ..versions import EventIdForm
 from .asking import (
     LIMIT,
     MOST_MISSING,
@@ -53,10 +55,14 @@ from .needs import (
 )
 from .same_id import is_same, refused_id_steps
 
+T = TypeVar("T")
 # For how many of the events that are missing before one the auth chain and the state are asked for.
 _MOST_ASKED: Final = 10
 # How many undecided events of one server wait in a room.
 _MOST_WAITING: Final = 100
+# How many undecided events wait in a room, and beyond how many only those of servers with a joined user do.
+_MOST_IN_ROOM: Final = 1_000
+_MOST_OF_STRANGERS: Final = 500
 
 
 def take_steps(
@@ -72,8 +78,10 @@ def take_steps(
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
       ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
-    - An event that is still undecided waits, and is received again after each event that is stored. At most
-      100 events of the users of one server wait in a room. More are dropped: they must be sent again.
+    - An event that is still undecided waits. It is received again after an event that it cites is stored;
+      while members of the room are unknown, after each stored event. At most 100 events of the users of one
+      server wait in a room, and 1,000 in all: the last 500 are of servers with a joined user. More are
+      dropped: they must be sent again.
     - An event whose verify key is unknown does not wait, and nothing is asked for it: it may be anybody's, so
       it must not take the place of an event whose signature is valid. It must be sent again. The receipt
       names the key in `Receipt.lacking`.
@@ -103,30 +111,26 @@ def take_steps(
         WrongRoom: if the event is of another room.
         CyclicGraph: as in `roomver.receive.receive_steps`.
     """
+    return (yield from take_or_wait_steps(pdu, room, origin, relay=relay))[0]
+
+
+def take_or_wait_steps(
+    pdu: object, room: LocalRoom, origin: ServerName, *, relay: bool = False
+) -> FederationSteps[tuple[Receipt | None, bool]]:
+    """Receive an event as `take_steps` does, and return also whether it waits."""
     event = parsed(pdu, room)
     if event is None or event.room_id != room.room_id:
         if event is not None:
             raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
-        return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
+        return (yield from receive_steps(pdu, room.version)), False  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
-        return (yield from refused_id_steps(event.pdu, room))
-    receipt = yield from attempt(event.pdu, room, relay=relay)
-    if receipt.lacking.keys:
-        return receipt
-    if not _is_settled(receipt):
-        missing = yield from fetch_missing(event, room, origin)
-        followed = yield from _followed({**missing, event.event_id: event})
-        asked = 0
-        for one in oldest_first(missing):
-            if not (yield NeedStates(frozenset([one.event_id]))):
-                early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
-                if not _is_settled(early) and asked < _MOST_ASKED:
-                    asked += 1
-                    yield from _settle(one, room, origin, followed=one.event_id in followed)
-        receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
-    if receipt.stored is not None:  # one that is dropped costs no more than its own checks
-        yield from _retry(room)
-    return receipt
+        return (yield from refused_id_steps(event.pdu, room)), False
+    kept: list[Keep] = []
+    receipt, waits = yield from _noting(_take(event, room, origin, relay=relay), kept)
+    if kept:  # an event that is dropped costs no more than its own checks
+        stored = {one.event.event_id for one in kept}
+        yield from _retry(room, None if any(map(_tells_more, kept)) else stored)
+    return receipt, waits
 
 
 def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
@@ -156,7 +160,7 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
     if given is None or unknown_of(given) or contradict(states[event_id], given):
         return False
     yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
-    yield from _retry(room)
+    yield from _retry(room, None)
     return True
 
 
@@ -302,6 +306,55 @@ def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[E
     return given.state
 
 
+def _take(
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False
+) -> FederationSteps[tuple[Receipt, bool]]:
+    """Receive an event. If it is undecided, ask for what is missing, and receive that first.
+
+    Returns:
+        The receipt, and whether the event waits.
+    """
+    receipt = yield from attempt(event.pdu, room, relay=relay)
+    if receipt.lacking.keys:
+        return receipt, (yield from _waits(event, room))  # it may wait from when the key was known
+    if _is_settled(receipt):
+        return receipt, False
+    missing = yield from fetch_missing(event, room, origin)
+    followed = yield from _followed({**missing, event.event_id: event})
+    asked = 0
+    for one in oldest_first(missing):
+        if not (yield NeedStates(frozenset([one.event_id]))):
+            early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
+            if not _is_settled(early) and asked < _MOST_ASKED:
+                asked += 1
+                yield from _settle(one, room, origin, followed=one.event_id in followed)
+    return (yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed))
+
+
+def _noting(steps: FederationSteps[T], kept: list[Keep]) -> FederationSteps[T]:
+    """Run steps, and add what they store to a list."""
+    answer: Any = None
+    while True:
+        try:
+            need = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = yield need
+        if isinstance(need, Keep):
+            kept.append(need)
+
+
+def _tells_more(need: Keep) -> bool:
+    """Tell whether a stored event may decide events that do not cite it.
+
+    An event that waits may lack an entry of the current state, while members are unknown. In version 12,
+    events do not cite the create event.
+    """
+    partial = need.state_before is not None and bool(unknown_of(need.state_before))
+    return partial or (need.event.type, need.event.state_key) == CREATE
+
+
 def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
     """Return those of some events that come before stored events: history that was missing.
 
@@ -319,11 +372,15 @@ def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
 
 def _settle(
     event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, followed: bool = False
-) -> FederationSteps[Receipt]:
-    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
+) -> FederationSteps[tuple[Receipt, bool]]:
+    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing.
+
+    Returns:
+        The receipt, and whether the event waits.
+    """
     receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed)
     if _is_settled(receipt) or receipt.event is None:
-        return receipt
+        return receipt, False
     state = None
     if receipt.lacking.auth_events:
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
@@ -337,36 +394,76 @@ def _settle(
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
         # One whose signatures cannot be checked may be anybody's, so it does not wait.
-        waiting = yield from _waiting_beside(event, room)
-        if len(waiting) < _MOST_WAITING and event not in waiting:
-            yield Wait(event.event_id, event.pdu)
-    return receipt
+        return receipt, (yield from _let_wait(event, room))
+    return receipt, False
 
 
-def waits_steps(event: Event, room: LocalRoom) -> FederationSteps[bool]:
+def _waits(event: Event, room: LocalRoom) -> FederationSteps[bool]:
     """Tell whether an event waits."""
-    return any(is_same(one, event) for one in (yield from _waiting_beside(event, room)))
+    return any(is_same(one, event) for one in _with_its_id(event, (yield NeedWaiting()), room))
 
 
-def _waiting_beside(event: Event, room: LocalRoom) -> FederationSteps[list[Event]]:
-    """Return the events that wait whose senders are of the same server as that of an event."""
+def _let_wait(event: Event, room: LocalRoom) -> FederationSteps[bool]:
+    """Let an undecided event wait, up to limits, and tell whether it waits."""
     waiting: Collection[JsonObject] = yield NeedWaiting()
+    same = _with_its_id(event, waiting, room)
+    if same:  # in versions 1 and 2 it may be another event, which stays
+        return any(is_same(one, event) for one in same)
     server = server_of(event.sender)
-    found = [parsed(one, room) for one in waiting if server_of(str(one.get("sender"))) == server]
-    return [one for one in found if one is not None]
+    beside = sum(server_of(str(one.get("sender"))) == server for one in waiting)
+    if beside >= _MOST_WAITING or len(waiting) >= _MOST_IN_ROOM:
+        return False
+    # Whoever has a domain has names for any number of servers. They must not take all places.
+    if len(waiting) >= _MOST_OF_STRANGERS and not (yield from may_tell_steps(server, room)):
+        return False
+    yield Wait(event.event_id, event.pdu)
+    return True
 
 
-def _retry(room: LocalRoom) -> FederationSteps[None]:
-    """Receive the events that wait again, as long as that decides some of them."""
-    settled = True
-    while settled:
-        waiting: Collection[JsonObject] = yield NeedWaiting()
-        settled = False
-        for pdu in waiting:
-            receipt = yield from attempt(pdu, room)
-            # An event may be dropped now, because its server says that its key had expired. That stores
-            # nothing, so it settles no other event.
-            settled |= _is_settled(receipt) and receipt.event is not None
+def _with_its_id(event: Event, waiting: Collection[JsonObject], room: LocalRoom) -> list[Event]:
+    """Return the events that wait and have the ID of an event.
+
+    Others are not parsed, except those whose content hash is the same: it is a part of what the ID is made
+    of.
+    """
+    chosen = room.version.event_id_form is EventIdForm.CHOSEN
+    name, value = ("event_id", event.event_id) if chosen else ("hashes", event.pdu.get("hashes"))
+    found = [parsed(one, room) for one in waiting if one.get(name) == value]
+    return [one for one in found if one is not None and one == event]
+
+
+def _retry(room: LocalRoom, stored: set[EventId] | None) -> FederationSteps[None]:
+    """Receive events that wait again, each at most once: those that others cite come first.
+
+    Args:
+        room: the room.
+        stored: events that were stored. Only events that cite one of them, or an event that waited and is
+            stored now, are received again. Of the others nothing has changed, and servers that are not in
+            the room may have sent many of them. None for all events.
+    """
+    waiting: Collection[JsonObject] = yield NeedWaiting()
+    if stored is not None and not any(_cites(one, stored) for one in waiting):
+        return
+    found = [parsed(one, room) for one in waiting]
+    events = {one.event_id: one for one in found if one is not None}
+    # In the order in which they came, each pass over a chain whose newest event came first would decide one.
+    parents = {event_id: (*event.prev_event_ids, *event.auth_parents) for event_id, event in events.items()}
+    for event_id in in_order_despite_cycles(parents):
+        if stored is None or not stored.isdisjoint(parents[event_id]):
+            receipt = yield from attempt(events[event_id].pdu, room)
+            if stored is not None and _is_settled(receipt) and receipt.event is not None:
+                stored.add(event_id)
+
+
+def _cites(pdu: JsonObject, event_ids: set[EventId]) -> bool:
+    """Tell whether a PDU cites some events, without parsing it."""
+    for name in ("prev_events", "auth_events"):
+        references = pdu.get(name)
+        for one in references if type(references) is list else ():
+            cited = one[0] if type(one) is list and one else one  # in versions 1 and 2 with a hash
+            if type(cited) is str and cited in event_ids:
+                return True
+    return False
 
 
 def _is_settled(receipt: Receipt) -> bool:
