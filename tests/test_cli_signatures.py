@@ -272,7 +272,7 @@ def test_one_bad_answer_of_several_is_named_and_the_others_are_used(write: Write
         )
         assert "b.example: the response is not signed by the server's own keys" in first
         needed = "b.example ed25519:1, needed for 1 event"
-        assert (needed if command == "check" else "https://b.example/") in result.stdout + result.stderr
+        assert (needed if command == "check" else "/query/b.example ") in result.stdout + result.stderr
         result = run(command, "--keys", write("bad.json", answers[1:]), file)
         assert (result.exit_code, result.stdout) == (2, "")
     # The first ten are named, and the others are counted.
