@@ -45,10 +45,12 @@ class SqliteStore:
         event, rejected, soft_failed, from_history = receipt.stored
         row = (event.event_id, json.dumps(event.pdu), rejected, soft_failed, from_history)
         after = receipt.state_after
+        if event.event_id in self.states or (after is None and self.events([event.event_id])):
+            return  # it was received before, and nothing more is known
         if after is not None and not isinstance(after, RoomState):
             raise NotImplementedError("this example cannot store a state that is known in part")
         with self.database:
-            self.database.execute("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?)", row)
+            self.database.execute("INSERT OR IGNORE INTO events VALUES (NULL, ?, ?, ?, ?, ?)", row)
             if after is not None:
                 previous = next((one for one in event.prev_event_ids if one in self.states), None)
                 delta = after.changes_since(self._state(previous))
@@ -66,7 +68,8 @@ class SqliteStore:
     def events(self, event_ids: Collection[EventId], /) -> dict[EventId, Stored]:
         """Return the stored ones of some events."""
         sql = "SELECT * FROM events WHERE event_id IN (SELECT value FROM json_each(?))"
-        return self._stored(sql, json.dumps([*event_ids]))
+        found = self._stored(sql, json.dumps([*event_ids]))
+        return {one: found[one] for one in event_ids if one in found}
 
     def keys(self, keys: Collection[tuple[str, str]], /) -> KeyRing:
         """Return the known verify keys, and the time."""
