@@ -611,7 +611,11 @@ def test_the_difference_of_texts_shows_where_they_part() -> None:
     [
         ({"allowed": True}, {"allowed": False}, "allowed: expected true, got false"),
         ({"allowed": True}, {}, "allowed: missing, expected true"),
-        ({"allowed": True}, {"error": "oh", "message": "no"}, "expected an output, got the error oh: no"),
+        (
+            {"allowed": True},
+            {"error": "oh", "message": "no"},
+            'expected {"allowed": true}, got the error oh: no',
+        ),
         ({"error": True}, {"allowed": True}, 'expected an error, got {"allowed": true}'),
         ({"error": "ah"}, {"error": "oh"}, "expected the error ah, got the error oh"),
         ({"allowed": True}, {"allowed": 1}, "allowed: expected true, got 1"),

@@ -315,3 +315,41 @@ def test_escapes_that_only_the_terminal_needs_are_named() -> None:
     shown = run("vectors", "show", "content_hash.wide.v1").stdout
     assert "SHA-256 of 574 bytes (2 characters are shown as escapes): " in shown
     assert '"\\u2028","\\u007f"' in shown
+
+
+def test_an_operation_that_others_rest_on_is_named_first(tmp_path: Path) -> None:
+    other: dict[str, Any] = {"operation": "content_hash", "input": {"event": {}}, "expected": {"sha256": "x"}}
+    file = write(tmp_path / "v.json", case("a"), case("b", **other))
+    said = "content_hash rest on canonical_json, which fails too: look there first\n"
+    assert said in run("vectors", "run", file).stdout
+    assert said not in run("vectors", "run", "--operation", "content_hash", file).stdout
+
+
+def test_an_output_that_is_not_wrapped_is_named(tmp_path: Path) -> None:
+    event = {"type": "x", "sender": "y"}
+    expected: dict[str, Any] = {
+        "operation": "redact",
+        "input": {"event": event},
+        "expected": {"event": event},
+    }
+    file = write(tmp_path / "v.json", case("a", **expected))
+    program = "import json, sys; a = json.loads(sys.stdin.readline());"
+    program += " print(json.dumps({'id': a['id'], 'output': {'type': 'x'}}), flush=True)"
+    done = run("vectors", "run", "--impl", shlex.join([sys.executable, "-c", program]), "--diff", file)
+    assert "the output must be wrapped in event" in " ".join(done.stdout.split())
+
+
+def test_a_report_says_who_else_fails_a_case(tmp_path: Path) -> None:
+    entry = {"name": "a", "operation": "redact", "room_version": "11", "outcome": "failed"}
+    files = []
+    for name in ("one", "two", "three"):
+        cases = [entry] if name != "three" else [{**entry, "outcome": "passed"}]
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(
+            json.dumps({"format": "roomver-results/1", "implementation": name, "cases": cases})
+        )
+    page = tmp_path / "page.html"
+    done = run("vectors", "report", *files, "--html", page)
+    assert done.exit_code == 0
+    assert page.read_text().count('<span class="dim">two fails it too</span>') == 1
+    assert run("vectors", "report", *files).stdout.count("; one fails it too\n") == 1

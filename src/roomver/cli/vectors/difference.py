@@ -92,12 +92,14 @@ class _Names:
         """Yield how an output differs from an outcome."""
         if "error" in expected or "error" in got:
             if ("error" in got) is not ("error" in expected) or expected["error"] not in (True, got["error"]):
-                yield f"expected {_kind(expected)}, got {_kind_or_json(got)}"
+                yield f"expected {_kind_or_json(expected)}, got {_kind_or_json(got)}"
             return
         for key, value in expected.items():
             if key not in got:
                 if key not in STEPS:
-                    yield f"{key}: missing, expected {self._value(value)}"
+                    bare = type(value) is dict and bool(got.keys() & value.keys())
+                    hint = f"; the output must be wrapped in {key}" if bare else ""
+                    yield f"{key}: missing, expected {self._value(value)}{hint}"
             elif not fits(key, got[key], value):
                 yield from self._field(key, got[key], value, rules=key == "rejected")
 

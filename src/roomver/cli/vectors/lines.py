@@ -121,6 +121,21 @@ def columns_of_lines(lines: Iterable[Line]) -> list[str]:
     return columns_of((*ROOM_VERSIONS, *others))
 
 
+def who_fails(lines: Iterable[Line]) -> dict[str, list[str]]:
+    """Return the names of the implementations that fail each case, by the name of the case."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for failure in line.failures:
+            found.setdefault(failure.name, []).append(line.name)
+    return found
+
+
+def also_fails(line: Line, failure: Failure, failing: Mapping[str, Sequence[str]]) -> str:
+    """Say which other implementations fail a case, as text; empty if none does, or if there are no others."""
+    others = [name for name in failing[failure.name] if name != line.name]
+    return f"{', '.join(others)} {'fails' if len(others) == 1 else 'fail'} it too" if others else ""
+
+
 def report_document(lines: Iterable[Line]) -> JsonObject:
     """Return a report as JSON."""
     # Not "format", because a reader of a folder takes a file with that key for vectors.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..escaped import markdown_code, markdown_text
-from .lines import Failure, Line, columns_of_lines, operations_of
+from .lines import Failure, Line, also_fails, columns_of_lines, operations_of, who_fails
 from .results import heading_of
 
 Link: TypeAlias = Callable[[str], str | None]
@@ -33,17 +33,19 @@ def as_markdown(lines: Sequence[Line], link: Link) -> str:
             cells = " | ".join(cell.text for cell, _ in line.cells(operation, columns))
             out.append(f"| {markdown_code(operation)} | {cells} |")
         out.append("")
+    failing = who_fails(lines)
     for line in lines:
         if line.failures:
             out += [f"## Failed: {markdown_text(line.name)}", ""]
-            out += [_failure(case, link) for case in line.failures]
+            out += [_failure(case, link, also_fails(line, case, failing)) for case in line.failures]
             out.append("")
     return "\n".join(out)
 
 
-def _failure(case: Failure, link: Link) -> str:
+def _failure(case: Failure, link: Link, others: str) -> str:
     name = markdown_code(case.name)
     address = link(case.name)
     if address is not None:
         name = f"[{name}]({address})"
-    return f"- {name}: expected {markdown_code(case.expected)}, got {markdown_code(case.got)}"
+    also = f"; {markdown_text(others)}" if others else ""
+    return f"- {name}: expected {markdown_code(case.expected)}, got {markdown_code(case.got)}{also}"

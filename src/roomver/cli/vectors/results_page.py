@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..escaped import html_text
-from .lines import Failure, Line, columns_of_lines, operations_of
+from .lines import Failure, Line, also_fails, columns_of_lines, operations_of, who_fails
 from .pages import Link, summary
 from .results import Cell, heading_of
 
@@ -73,8 +73,9 @@ def as_html(lines: Sequence[Line], link: Link) -> str:
         "</ul>",
         *_overview(lines),
     ]
+    failing = who_fails(lines)
     for number, line in enumerate(lines):
-        out += _section(number, line, columns, link)
+        out += _section(number, line, columns, link, failing)
     out.append("</body></html>")
     return "\n".join(out)
 
@@ -133,7 +134,9 @@ def _cell(kind: str, text: str, title: str, anchor: str) -> str:
     return f'<td class="{kind}">{inner}</td>'
 
 
-def _section(number: int, line: Line, columns: Sequence[str], link: Link) -> Iterator[str]:
+def _section(
+    number: int, line: Line, columns: Sequence[str], link: Link, failing: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """Yield the part of one implementation: a table by operation and room version, then its failed cases."""
     name = html_text(line.name)
     yield f'<section id="i{number}"><h2>{name}</h2><p>{summary(line)}.</p>'
@@ -159,7 +162,7 @@ def _section(number: int, line: Line, columns: Sequence[str], link: Link) -> Ite
                 f"<details><summary>{html_text(operation)}: {len(mine)} failed</summary>"
                 f'<dl id="{number}-{html_text(operation)}">'
             )
-            yield from (_failure(case, link) for case in mine)
+            yield from (_failure(case, link, also_fails(line, case, failing)) for case in mine)
             yield "</dl></details>"
     yield "</section>"
 
@@ -174,10 +177,11 @@ def _version_cell(number: int, operation: str, column: str, cell: Cell, counts: 
     return _cell(cell.kind, text, title, _anchor(number, operation, counts))
 
 
-def _failure(case: Failure, link: Link) -> str:
+def _failure(case: Failure, link: Link, others: str) -> str:
     name = f"<code>{html_text(case.name)}</code>"
     address = link(case.name)
     if address is not None:
         name = f'<a href="{html_text(address)}">{name}</a>'
     texts = f"expected <code>{html_text(case.expected)}</code><br>got <code>{html_text(case.got)}</code>"
-    return f"<dt>{name}</dt><dd>{texts}</dd>"
+    also = f'<br><span class="dim">{html_text(others)}</span>' if others else ""
+    return f"<dt>{name}</dt><dd>{texts}{also}</dd>"

@@ -39,6 +39,11 @@ _LINE: Final = 4 * _SHOWN  # characters of a line before it is broken
 _WHOLE_CRASHES: Final = 3  # cases without an answer, for the same reason, that are shown whole
 _LOG_LINE: Final = 300  # characters of a line of standard error
 _CALLS: Final = ("  see: ", "  try: ")  # lines that are commands
+_RESTS_ON: Final = {
+    "canonical_json": ("content_hash", "event_id", "verify_signatures", "sign_json", "sign_event"),
+    "redact": ("event_id", "verify_signatures", "sign_event"),
+}
+"""The operations that hash or sign what an operation gives."""
 _EDGES: Final = 2  # cells of a table beside its columns
 _STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
 
@@ -156,6 +161,8 @@ def print_results(run: Run) -> None:
     for name, number in run.lost.items():
         are = counted(number, "case is", "cases are")
         out.print(f"{name} is required, and {are} unsupported", soft_wrap=True)
+    for line in _causes(new):
+        out.print(line, soft_wrap=True)
     if run.silent:
         for line in _advice(run):
             out.print(line, soft_wrap=True)
@@ -165,6 +172,15 @@ def print_results(run: Run) -> None:
     if not run.diff and any(one.got is not None for one in run.new):
         out.print("--diff shows how each output differs", soft_wrap=True)
     out.print(printable(f"{run.implementation}: {_totals(run)}"), soft_wrap=True)
+
+
+def _causes(failures: Iterable[CaseResult]) -> Iterator[str]:
+    """Yield which failed operations others rest on, so that their failures may only follow."""
+    failed = {one.case.operation for one in failures if one.got is not None}
+    for cause, resting in _RESTS_ON.items():
+        followers = [name for name in resting if name in failed]
+        if cause in failed and followers:
+            yield f"{', '.join(followers)} rest on {cause}, which fails too: look there first"
 
 
 def _print_failures(out: Console, run: Run, failures: Iterable[CaseResult], style: str) -> None:
