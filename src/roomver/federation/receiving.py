@@ -5,6 +5,9 @@ room that was joined without members, and `backfill_steps` fetches history.
 
 What another server sends is not trusted: each event is received with `roomver.receive`, and what it lacks is
 asked for again, up to limits. An event that stays undecided waits.
+
+This module has more than 400 lines: storing an event, what waits for it and what is asked for call each
+other.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -9,28 +9,20 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ...errors import counted
 from ...suite.document import Case, CaseResult, Outcome
-from ...suite.operations import OPERATIONS
 from ..common import call_name, console
 from ..escaped import printable
 from ..tables import print_table
 from .difference import difference_lines, named_event, signed
 from .known import KnownFailures
+from .result_tables import result_tables
 from .results import (
-    Cell,
     as_listed,
     brief,
-    column_of,
-    columns_of,
     count_outcomes,
-    heading_of,
-    make_cell,
 )
 
 _WIDTH: Final = 80  # also where there is no terminal, as in the log of a CI
@@ -44,8 +36,6 @@ _RESTS_ON: Final = {
     "redact": ("event_id", "verify_signatures", "sign_event"),
 }
 """The operations that hash or sign what an operation gives."""
-_EDGES: Final = 2  # cells of a table beside its columns
-_STYLES: Final = {"failed": "bold red", "passed": "green", "none": "dim"}
 
 
 class End(Enum):
@@ -142,7 +132,7 @@ def print_results(run: Run) -> None:
     out = console()
     offered = {one.case.operation for one in run.results if one.outcome is not Outcome.UNSUPPORTED}
     shown = [one for one in run.results if one.case.operation in offered]
-    for table in _tables(shown, min(out.width, _WIDTH)) if shown else ():
+    for table in result_tables(shown, min(out.width, _WIDTH)) if shown else ():
         print_table(table)
     if others := {one.case.operation for one in run.results} - offered:
         cases = counted(len(run.results) - len(shown), "case", "cases")
@@ -225,58 +215,6 @@ def _totals(run: Run) -> str:
     elif not run.new and not run._some_as_expected:
         told += "; no case passed"
     return told
-
-
-# The table
-
-
-def _tables(results: Sequence[CaseResult], width: int) -> Iterator[Table]:
-    """Yield one table if it fits the width, or several with some of the room versions each."""
-    by_cell: dict[tuple[str, str], list[CaseResult]] = {}
-    for result in results:
-        place = result.case.operation, column_of(result.case.room_version)
-        by_cell.setdefault(place, []).append(result)
-    cells = {place: make_cell(count_outcomes(mine)) for place, mine in by_cell.items()}
-    versions = columns_of(version for _, version in cells)
-    operations = [operation for operation in OPERATIONS if any(o == operation for o, _ in cells)]
-    widths = [
-        max(
-            len(heading_of(version)),
-            *(len(cells[o, version].text) for o in operations if (o, version) in cells),
-        )
-        for version in versions
-    ]
-    first = max(map(len, operations)) + _EDGES
-    # Narrow columns are better than two tables.
-    padding = 1 if first + sum(widths) + 3 * len(widths) <= width else 0
-    per_table = len(versions)
-    if first + sum(widths) + len(widths) > width:
-        padding = 1
-        while per_table > 1 and first + max(_sums(widths, per_table)) + 3 * per_table > width:
-            per_table -= 1
-        # The same number of tables, with nearly the same number of columns in each.
-        per_table = -(-len(versions) // -(-len(versions) // per_table))
-    for at in range(0, len(versions), per_table):
-        yield _table(cells, operations, versions[at : at + per_table], padding)
-
-
-def _sums(widths: Sequence[int], size: int) -> list[int]:
-    return [sum(widths[at : at + size]) for at in range(0, len(widths), size)]
-
-
-def _table(
-    cells: dict[tuple[str, str], Cell], operations: Sequence[str], versions: Sequence[str], padding: int
-) -> Table:
-    table = Table(box=SIMPLE, padding=(0, padding), pad_edge=False)
-    table.add_column("operation", no_wrap=True)
-    for version in versions:
-        table.add_column(heading_of(version), justify="right", no_wrap=True)
-    none = make_cell({})
-    for operation in operations:
-        row = [cells.get((operation, version), none) for version in versions]
-        if any(cell.text for cell in row):
-            table.add_row(operation, *(Text(cell.text, _STYLES[cell.kind]) for cell in row))
-    return table
 
 
 # The failures
