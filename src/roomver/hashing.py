@@ -53,10 +53,15 @@ def content_digest(pdu: JsonObject, leave_out: Collection[str] = (), *, strict: 
         leave_out: more top-level keys to leave out.
         strict: as in `encode_scanned`.
     """
+    return sha256(encode_scanned(hashed_part(pdu, leave_out), strict=strict)).digest()
+
+
+def hashed_part(pdu: JsonObject, leave_out: Collection[str] = ()) -> JsonObject:
+    """Return the part of a PDU that its content hash covers. Arguments are those of `content_digest`."""
     rest = pdu.copy()
     for key in (*_NOT_HASHED, *leave_out):
         rest.pop(key, None)
-    return sha256(encode_scanned(rest, strict=strict)).digest()
+    return rest
 
 
 def essential_bytes(pdu: JsonObject, version: RoomVersion, *, strict: bool = False) -> bytes:

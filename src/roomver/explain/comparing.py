@@ -53,11 +53,6 @@ class Side:
         """Its usable events."""
         return self.found.gathered.events
 
-    @property
-    def dropped(self) -> Mapping[EventId, object]:
-        """The events that it has no valid copy of, by ID."""
-        return {**self.found.gathered.left_out, **self.found.dropped}
-
     def outcome(self, event_id: EventId) -> str:
         """Return what became of an event by the rules; ``dropped`` and ``missing`` too."""
         gathered = self.found.gathered
@@ -130,7 +125,11 @@ def compare(a: Side, b: Side) -> Compared:
         dropped=cast(
             "tuple[tuple[EventId, ...], tuple[EventId, ...]]",
             tuple(
-                tuple(one for one in mine.dropped if one not in other.events and one not in other.dropped)
+                tuple(
+                    one
+                    for one in mine.found.dropped
+                    if one not in other.events and one not in other.found.dropped
+                )
                 for mine, other in (sides, (b, a))
             ),
         ),

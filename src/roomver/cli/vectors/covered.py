@@ -5,7 +5,7 @@ from typing import Final
 
 from ...canonical import encode_canonical
 from ...errors import RoomverError, counted
-from ...hashing import essential_bytes, signed_bytes
+from ...hashing import essential_bytes, hashed_part, signed_bytes
 from ...pdu import unpack
 from ...redaction import redact
 from ...suite.document import Case
@@ -14,7 +14,6 @@ from ...types import JsonObject
 from ...versions import EventIdForm, RoomVersion
 from ..escaped import printable
 
-_NOT_HASHED: Final = ("hashes", "signatures", "unsigned")
 _REDACTING: Final = ("redact", "event_id", "verify_signatures")
 
 
@@ -38,7 +37,7 @@ def _lines(case: Case, version: RoomVersion) -> Iterator[str]:
         yield f"the signature covers {_text(signed_bytes(read_object(case.input, 'object')))}"
     elif case.operation == "content_hash":
         pdu = read_object(case.input, "event")
-        rest = {key: value for key, value in pdu.items() if key not in _NOT_HASHED}
+        rest = hashed_part(pdu)
         yield _removed("left out", pdu, rest)
         yield f"SHA-256 of {_text(encode_canonical(rest, strict=version.strict_canonical_json))}"
     elif case.operation in _REDACTING:
