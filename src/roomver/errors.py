@@ -99,9 +99,8 @@ class UnknownRoomVersion(RoomverError):
         """What is wrong, without what to do about it in a program."""
         if type(self.version) is not str:
             return f'a room version must be a string such as "11", not {repr(self.version)[:100]}'
-        numbers = [one for at, one in enumerate(self.known, 1) if one == str(at)]
-        named = self.known[len(numbers) :] if len(numbers) > 2 else self.known
-        listed = [*([f"1 to {numbers[-1]}"] if named is not self.known else []), *named]
+        stable = sum(one == str(number) for number, one in enumerate(self.known, 1))
+        listed = self.known if stable < 3 else (f"1 to {stable}", *self.known[stable:])
         return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(listed)}"
 
 

@@ -151,13 +151,13 @@ def _brief(outcome: Mapping[str, Any]) -> str:
     if "error" in outcome:
         return "an error"
     text = ", ".join(f"{key}: {json.dumps(value)}" for key, value in outcome.items())
-    return text if len(text) <= _BRIEF else ""
+    return f"`{text}`" if len(text) <= _BRIEF else ""
 
 
 def _common(values: Collection[str]) -> str:
     """Return the outcome that all cases of a reason have, in brackets; empty if they differ."""
     (one,) = values if len(values) == 1 else ("",)
-    return f" (`{one}`)" if one and one != "an error" else f" ({one})" if one else ""
+    return f" ({one})" if one else ""
 
 
 def judgements_page(judgements: Mapping[str, Any]) -> str:
