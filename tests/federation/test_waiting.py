@@ -27,6 +27,15 @@ def message(server: Server, there: Memory, version: str, prev: EventId) -> Event
     )  # fmt: skip
 
 
+def let_wait(a: Server, b: Server, room_id: str, count: int) -> None:
+    """Send events of b.org to a server whose prev events nobody has."""
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    version = here.room.version.identifier
+    for number in range(count):
+        event = message(b, there, version, lost(version, number))
+        a.run(room_id, take_steps(event.pdu, here.room, "b.org"))
+
+
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[JsonObject]:
     """Return the list to which each PDU is added when it is received, for the first time or again."""
@@ -70,9 +79,7 @@ def test_an_event_that_cites_nothing_new_is_not_received_again(
     a, b, room_id = joined(version)
     here, there = a.rooms[room_id], b.rooms[room_id]
     vars(a)["ask"] = lambda _: None
-    for number in range(20):
-        prev = message(b, there, version, lost(version, number))
-        a.run(room_id, take_steps(prev.pdu, here.room, "b.org"))
+    let_wait(a, b, room_id, 20)
     (end,) = there.extremities
     first = message(b, there, version, end)
     second = message(b, there, version, first.event_id)
@@ -167,9 +174,7 @@ def test_an_undecided_event_costs_one_look_at_those_that_wait(
     a, b, room_id = joined(version)
     here, there = a.rooms[room_id], b.rooms[room_id]
     vars(a)["ask"] = lambda _: None
-    for number in range(100):
-        event = message(b, there, version, lost(version, number))
-        a.run(room_id, take_steps(event.pdu, here.room, "b.org"))
+    let_wait(a, b, room_id, 100)
     looks: list[int] = []
     waiting = here.waiting
 
