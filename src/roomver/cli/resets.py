@@ -1,7 +1,7 @@
 """``roomver resets``: each state reset of a room, the check that decided, and whether somebody meant it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
@@ -71,16 +71,19 @@ def resets(asked: Asked, all_of_them: bool) -> None:
         explained = explain_resets(loaded.found, None if all_of_them else MERGES, progress)
         teller = teller_of(loaded)
         notes = unsearched(loaded.found)
+        since = _first_merges(loaded)
+        summary = _summary(explained, since, loaded, teller, whole=not notes)
     if asked.as_json:
         data = {
-            "summary": _summary(explained, loaded, teller),
+            "summary": summary,
             "resets": [{"text": _why(one, teller), **one.to_dict()} for one in explained],
             "not_searched": [*loaded.replay.unsought],
             "notes": notes,
         }
         click.echo(ascii_json(data, indent=2))
     else:
-        _print(explained, loaded, teller, asked, all_of_them=all_of_them)
+        print_lines([summary])
+        _print(explained, since, loaded, teller, all_of_them=all_of_them)
         print_lines(["", *notes] if notes else [])
         click.echo(f"\n{_more(explained, asked, teller)}")
     classes = Counter(one.intent for one in explained)
@@ -88,11 +91,26 @@ def resets(asked: Asked, all_of_them: bool) -> None:
     raise click.exceptions.Exit(code)
 
 
-def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Teller) -> str:
-    """Return the first line: how many resets there are of each class, and the first one."""
+def _summary(
+    explained: Sequence[ExplainedReset],
+    since: Mapping[EventId, EventId | None],
+    loaded: LoadedRoom,
+    teller: Teller,
+    *,
+    whole: bool,
+) -> str:
+    """Return the first line: how many resets there are of each class, and the first one.
+
+    Args:
+        explained: the resets.
+        since: as `_first_merges` returns it.
+        loaded: the room.
+        teller: names the events.
+        whole: whether the whole room was searched.
+    """
     merges = counted(len(loaded.replay.merges), "merge of differing states", "merges of differing states")
     if not explained:
-        if unsearched(loaded.found):
+        if not whole:
             return f"No state reset is known in {merges}. A part of the room could not be searched."
         return f"No state reset in {merges}."
     numbers = class_numbers(explained)
@@ -105,8 +123,8 @@ def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Te
     alike = sum(_likeness(one, loaded) == like for one in others)
     same = f" {counted(alike, 'other has', 'others have')} the same reason, at the same merge."
     lost = teller.text(said("{lost}", lost=event(first.lost)))
-    since = _first_merges(loaded)[first.lost]
-    at = "at the merge of the newest events" if since is None else f"at the merge of {_time(since, teller)}"
+    merge = since[first.lost]
+    at = "at the merge of the newest events" if merge is None else f"at the merge of {_time(merge, teller)}"
     return (
         f"{counted(len(explained), 'state reset', 'state resets')} in {merges}: {numbers}.{newer} The first:"
         f" {lost} was lost {at}. {_sentence(teller.text(first.why))}{same if alike else ''}"
@@ -128,21 +146,19 @@ def _time(merge: EventId, teller: Teller) -> str:
 
 def _print(
     explained: Sequence[ExplainedReset],
+    since: Mapping[EventId, EventId | None],
     loaded: LoadedRoom,
     teller: Teller,
-    asked: Asked,
     *,
     all_of_them: bool,
 ) -> None:
     out = console()
-    print_lines([_summary(explained, loaded, teller)], out)
     groups = [[one] for one in explained] if all_of_them else _grouped(explained, loaded)
     shown = groups if all_of_them else groups[:_SHOWN]
-    first = _first_merges(loaded)
     for one, *alike in shown:
         heading = f"{key_words(one.key)}: {one.intent.value} ({_MEANING[one.intent]})"
         out.print(f"\n{folded(heading, out.width)}", style="bold")
-        print_lines(_lines(one, first[one.lost], teller), out)
+        print_lines(_lines(one, since[one.lost], teller), out)
         if alike:
             print_lines(_alike_lines(alike, teller), out)
     left = sum(map(len, groups[len(shown) :]))

@@ -14,6 +14,7 @@ from ...canonical import join_path
 from ...errors import counted
 from ...suite.document import STEPS, CaseResult, fits, same
 from ...types import EventId, JsonObject, JsonValue
+from ..fitted import cut_to
 from .numbering import event_words, numbers_of, order_events
 
 _MOST: Final = 20  # lines for one outcome
@@ -77,8 +78,8 @@ class _Names:
         if type(value) is str and value in self.numbers:
             pdu = self.events[value]
             content = pdu.get("content") if type(pdu) is dict else None
-            words = f" {_cut(_key(content), _CONTENT)}" if content else ""
-            named = f" ({_cut(value, _ID)})" if self.ids else ""
+            words = f" {cut_to(_key(content), _CONTENT)}" if content else ""
+            named = f" ({cut_to(value, _ID)})" if self.ids else ""
             return f"{self.numbers[value]} {event_words(pdu)}{words}{named}"
         return _json(value)
 
@@ -185,10 +186,6 @@ def _kind_or_json(got: JsonObject) -> str:
         return _json(got)
     message = got.get("message")
     return _kind(got) + (f": {message}" if type(message) is str else "")
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _key(value: Any) -> str:
